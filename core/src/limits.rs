@@ -1,0 +1,75 @@
+//! Every bound on what a peer can cost, in one place, each with its reason.
+
+use core::time::Duration;
+
+/// Addresses in a note: one per family, inside and outside of a NAT.
+pub const ADDRS_MAX: usize = 4;
+/// Bytes of tags in a note: what memberlist and serf allow; more would make every push heavier.
+pub const TAGS_MAX: usize = 512;
+/// Bytes of a certificate: the CA's own are about 450; a member cannot make them longer.
+pub const CERTIFICATE_MAX: usize = 1024;
+/// Bytes of a whole gossip frame. Larger answers are paged.
+pub const FRAME_MAX: usize = 64 * 1024;
+/// Bytes of payload after which a page of records is closed: small enough that eight links' pages do not fill a
+/// connection window.
+pub const PAGE: usize = 16 * 1024;
+/// Bytes of a gossip datagram: it must fit the smallest QUIC packet beside its headers.
+pub const DATAGRAM_MAX: usize = 256;
+/// Summaries in one `Announce` frame.
+pub const ANNOUNCE_MAX: usize = 256;
+/// Requests in one `Want` frame.
+pub const WANT_MAX: usize = 256;
+/// Trie nodes in one `WalkAsk` or `WalkTell` frame.
+pub const WALK_MAX: usize = 32;
+/// Bytes queued towards one peer on one lane before pushes to it stop and anti-entropy takes over.
+pub const LANE_QUEUE_MAX: usize = 256 * 1024;
+/// Bytes of actions not yet drained before packets and commands are refused.
+pub const OUTBOX_HIGH_WATER: usize = 4 * 1024 * 1024;
+/// Signature checks that one event may cost before the rest waits for the next call.
+pub const VERIFIES_PER_EVENT: u32 = 64;
+/// Signatures that one event may make before the rest waits; rebuttals come first.
+pub const SIGNS_PER_EVENT: u32 = 16;
+/// Records that wait for the verification budget, per link. More: the lane is refused.
+pub const QUEUE_PER_LINK: usize = 1024;
+/// Failed (body, signature) pairs remembered. Older ones fall out: a repeat then costs one check, charged to its link.
+pub const FAILED_MEMORY: usize = 1024;
+/// Consecutive misses never needed more than (R5): else a liar trains a monitor into patience.
+pub const MISSES_MAX: u32 = 16;
+/// Other members that one must monitor before the median of their losses counts (R5).
+pub const MEDIAN_OTHERS_MIN: usize = 3;
+/// First wait between dials of one member (R12), doubling up to [`DIAL_WAIT_MAX`].
+pub const DIAL_WAIT_MIN: Duration = Duration::from_secs(5);
+/// Longest wait between dials of one member (R12).
+pub const DIAL_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Longest memory of a refusal per peer (R10), and longest spacing of charged walks (R13).
+pub const REFUSAL_MEMORY_MAX: Duration = Duration::from_secs(60);
+/// Useless walks that cost nothing (R13).
+pub const WALKS_FREE: u8 = 3;
+/// Spacing of walks after that, doubling up to [`REFUSAL_MEMORY_MAX`] (R13).
+pub const WALK_SPACING_MIN: Duration = Duration::from_secs(1);
+/// Least bytes that one identity is served in an hour (R13).
+pub const SERVED_MIN: u64 = 1024 * 1024;
+/// Bytes per second that it is served after that (R13).
+pub const SERVED_RATE: u64 = 10_000;
+/// Notes of one member forwarded in a burst (R12).
+pub const NOTE_BUCKET: u8 = 4;
+/// Of its own four the owner keeps these for rebuttals (R12).
+pub const NOTE_BUCKET_REBUTTALS: u8 = 2;
+/// A ring accused twice within this time without a valid accusation is disabled too (R3).
+pub const RING_MEMORY: Duration = Duration::from_secs(600);
+/// A disabled ring comes back after this time, doubling up to [`RING_BACK_MAX`] (R3).
+pub const RING_BACK_MIN: Duration = Duration::from_secs(600);
+/// Longest wait before a disabled ring comes back (R3).
+pub const RING_BACK_MAX: Duration = Duration::from_secs(24 * 3600);
+/// After two renewals at once for one peer that holds us out, one per this time and peer (R3).
+pub const RENEW_FOR_PEER: Duration = Duration::from_secs(600);
+/// Epochs reserved at a time (R15): at most one note per Δ/2, so a block lasts minutes even under attack.
+pub const EPOCH_BLOCK: u64 = 1024;
+/// Seeds tried.
+pub const SEEDS_MAX: usize = 64;
+/// Members that are out but certified and are tried now and then ("Heal").
+pub const HEAL_DIALS: usize = 1;
+/// Certified strangers kept without a note.
+pub const STRANGERS_MAX: usize = 1024;
+/// Links in all, beyond those of ring neighbours.
+pub const STRANGER_LINKS_MAX: usize = 256;

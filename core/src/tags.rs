@@ -1,0 +1,57 @@
+//! Every wire tag and signing domain, in one place. A number is never used again for something else.
+
+/// Version byte of signed bodies. A body of a higher version is a refusal.
+pub const BODY_VERSION: u8 = 1;
+
+/// Domain of a [note](crate::note): second byte of its body.
+pub const BODY_NOTE: u8 = 1;
+/// Domain of an [accusation](crate::accusation).
+pub const BODY_ACCUSATION: u8 = 2;
+/// Domain of a revocation list (reserved).
+pub const BODY_REVOCATION: u8 = 3;
+/// Domain of a broadcast (reserved).
+pub const BODY_BROADCAST: u8 = 4;
+/// Domain of what an application signs (reserved).
+pub const BODY_APPLICATION: u8 = 5;
+
+/// Record kinds inside a `Records` frame.
+pub const RECORD_CERTIFICATE: u8 = 1;
+/// A note.
+pub const RECORD_NOTE: u8 = 2;
+/// An accusation.
+pub const RECORD_ACCUSATION: u8 = 3;
+
+/// Frames: first byte.
+pub const FRAME_HELLO: u8 = 1;
+/// Whole records.
+pub const FRAME_RECORDS: u8 = 2;
+/// Summaries of members that changed here.
+pub const FRAME_ANNOUNCE: u8 = 3;
+/// A request for records.
+pub const FRAME_WANT: u8 = 4;
+/// Hashes of trie nodes.
+pub const FRAME_WALK_ASK: u8 = 5;
+/// The answer: their children.
+pub const FRAME_WALK_TELL: u8 = 6;
+/// "You are no ring neighbour of mine; these are."
+pub const FRAME_REDIRECT: u8 = 7;
+/// "Your note is out of time here."
+pub const FRAME_CLOCK: u8 = 8;
+
+/// Datagrams: first byte.
+pub const DATAGRAM_PING: u8 = 1;
+/// The answer to a ping.
+pub const DATAGRAM_PONG: u8 = 2;
+
+/// Hash domains, so that no hash of one kind can be shown as another.
+pub const HASH_RING: &[u8] = b"ifrit ring 1";
+/// Identity of a record.
+pub const HASH_RECORD: &[u8] = b"ifrit record 1";
+/// A leaf of the trie.
+pub const HASH_LEAF: &[u8] = b"ifrit leaf 1";
+/// A bucket of leaves.
+pub const HASH_BUCKET: &[u8] = b"ifrit bucket 1";
+/// An inner node of the trie.
+pub const HASH_NODE: &[u8] = b"ifrit node 1";
+/// Memory of failed signatures: body and signature together.
+pub const HASH_FAILED: &[u8] = b"ifrit failed 1";
