@@ -1,0 +1,361 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Ifrit: who is alive in a cluster, even when some members lie.
+///
+/// Exit codes: 0 it worked; 1 it failed and may work later (no answer, port in use, CA down); 2 what it was given is wrong and
+/// trying again will not help (command line, directory, invite, member).
+///
+/// Colours only on a terminal; NO_COLOR switches them off. RUST_LOG sets what is logged on stderr.
+#[derive(Debug, Parser)]
+#[command(name = "ifrit", version, propagate_version = true, max_term_width = 110, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    /// Print JSON, one object per line, instead of text; errors too, on stderr.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ifrit demo                                    a whole network on this machine, in seconds
+  ifrit ca init --dir ca                        make a network ...
+  ifrit ca invite --dir ca                      ... an invite to it ...
+  ifrit ca serve --dir ca                       ... and let newcomers in
+  ifrit agent --dir node1 --join INVITE         run a member
+  ifrit members --dir node1                     who is alive, as node1 sees it
+  ifrit explain --dir node1 m-kq5hzg3x          why it says so, with the signed evidence";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a whole network on this machine: enrol, talk, crash, lie, return, leave.
+    Demo(DemoArgs),
+    /// Make a network and let members in.
+    #[command(subcommand)]
+    Ca(CaCommand),
+    /// Run a member.
+    Agent(AgentArgs),
+    /// List the members as a running agent sees them.
+    Members(MembersArgs),
+    /// Say why a member stands as it does, with the signed evidence.
+    Explain(ExplainArgs),
+    /// Print events as they happen.
+    Monitor(MonitorArgs),
+    /// Send a text to a member and print its reply.
+    Send(SendArgs),
+    /// Make a running agent leave the network and stop.
+    Leave(LeaveArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit demo
+  ifrit demo --members 32 --seed 7
+  ifrit demo --json | jq -c 'select(.ok == false)'")]
+pub(crate) struct DemoArgs {
+    /// How many members, 4 to 64.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(4..=64))]
+    pub(crate) members: u16,
+    /// Decides who talks, crashes, lies and leaves; drawn anew if not given.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CaCommand {
+    /// Make a network: its CA key and root certificate.
+    Init(CaInitArgs),
+    /// Let newcomers with an invite in, over HTTPS.
+    Serve(CaServeArgs),
+    /// Write an invite: one line of text for a newcomer.
+    Invite(CaInviteArgs),
+    /// Write key and certificate of a new member into a directory, without any service.
+    Issue(CaIssueArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit ca init --dir ca
+  ifrit ca init --dir ca --members 100 --byzantine 0.2 --preset wan
+  ifrit ca init --dir ca --rings 11 --delta 500ms --lease 12h
+
+The number of rings is the least that keeps the promise: the probability that any of --members members ever
+sees more liars before it on its rings than it can bear is at most --epsilon.")]
+pub(crate) struct CaInitArgs {
+    /// Where the CA keeps its state; made if missing.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// How many members are expected.
+    #[arg(long, default_value_t = 1000, conflicts_with = "rings", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) members: u32,
+    /// Share of members that may lie: above 0 and below 0.5.
+    #[arg(long, default_value = "0.10", conflicts_with = "rings", value_parser = share)]
+    pub(crate) byzantine: Ppm,
+    /// Accepted probability that the promise does not hold: above 0 and below 1.
+    #[arg(long, default_value = "1e-3", conflicts_with = "rings", value_parser = share)]
+    pub(crate) epsilon: Ppm,
+    /// The number of rings, instead of the three above: odd, 1 to 255.
+    #[arg(long)]
+    pub(crate) rings: Option<u8>,
+    /// Where the network runs; decides all time-outs.
+    #[arg(long, value_enum, default_value_t = Preset::Lan)]
+    pub(crate) preset: Preset,
+    /// Time within which a message reaches every correct member; computed if not given.
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub(crate) delta: Option<Duration>,
+    /// How long a member that is not heard of is remembered.
+    #[arg(long, value_parser = humantime::parse_duration, value_name = "DURATION")]
+    #[arg(
+        long_help = "How long a member that is not heard of is remembered: 24h, and more beyond 10,000 members."
+    )]
+    pub(crate) lease: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit ca serve --dir ca
+  ifrit ca serve --dir ca --listen 192.0.2.1:8300
+
+Members need it only to enrol and to renew: it may stay down while they run and restart.")]
+pub(crate) struct CaServeArgs {
+    /// The CA's directory.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// Where to listen for HTTPS.
+    #[arg(long, default_value = "127.0.0.1:8300")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit ca invite --dir ca
+  ifrit ca invite --dir ca --uses 20 --expires 15m
+
+Whoever holds an invite can become a member: hand it over like a password.")]
+pub(crate) struct CaInviteArgs {
+    /// The CA's directory.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// How many newcomers it lets in.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) uses: u32,
+    /// How long it holds.
+    #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
+    pub(crate) expires: Duration,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit ca issue --dir ca --out node1
+  ifrit agent --dir node1 --seed-addr 192.0.2.7:8301")]
+pub(crate) struct CaIssueArgs {
+    /// The CA's directory.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// The new member's directory; made if missing, must hold no identity yet.
+    #[arg(long, value_name = "NODE_DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit agent --dir node1 --join INVITE                 enrol, then run
+  ifrit agent --dir node1                               run again; needs no CA
+  ifrit agent --dir node2 --listen 0.0.0.0:0 --join INVITE --seed-addr 192.0.2.7:8301
+  ifrit agent --dir node1 --advertise 203.0.113.5:8301  behind a NAT
+
+Ctrl-C and SIGTERM stop it without leaving: started again soon, nobody notices. If it stays away, the others
+find it down. `ifrit leave`, or --leave-on-stop, says goodbye: it is out at once and nobody is alarmed.
+
+It answers every message of `ifrit send` with an echo.")]
+pub(crate) struct AgentArgs {
+    /// Where it keeps key, certificate, state and control socket; made if missing.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// An invite of `ifrit ca invite`; not looked at once it has enrolled.
+    #[arg(long, value_name = "INVITE")]
+    pub(crate) join: Option<String>,
+    /// A member to begin with; repeat it for more. Adds to what the invite says.
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_port)]
+    pub(crate) seed_addr: Vec<String>,
+    /// The one UDP socket; port 0 takes any free one.
+    #[arg(long, default_value = "0.0.0.0:8301")]
+    pub(crate) listen: SocketAddr,
+    /// Where the others reach it, if not at the address it listens on.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) advertise: Option<SocketAddr>,
+    /// Record all that comes in, to be replayed by `ifrit-sim replay`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Leave the network when stopped by Ctrl-C or SIGTERM.
+    #[arg(long)]
+    pub(crate) leave_on_stop: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit members --dir node1
+  ifrit members --dir node1 --json | jq -r 'select(.state == \"down\").id'")]
+pub(crate) struct MembersArgs {
+    #[command(flatten)]
+    pub(crate) agent: RunningAgent,
+    /// Whole member ids instead of their beginnings.
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit explain --dir node1 m-kq5hzg3x
+  ifrit explain --dir node1 kq5h --json | jq '.accusations[] | {ring, accuser}'")]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) agent: RunningAgent,
+    /// A member id, or a beginning of at least 4 characters that only it has, with or without `m-`.
+    pub(crate) member: String,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit monitor --dir node1
+  ifrit monitor --dir node1 --json | jq -c 'select(.event == \"down\")'")]
+pub(crate) struct MonitorArgs {
+    #[command(flatten)]
+    pub(crate) agent: RunningAgent,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit send --dir node1 m-kq5hzg3x hello")]
+pub(crate) struct SendArgs {
+    #[command(flatten)]
+    pub(crate) agent: RunningAgent,
+    /// A member id, or a beginning of at least 4 characters that only it has, with or without `m-`.
+    pub(crate) member: String,
+    /// What to send.
+    pub(crate) text: String,
+    /// How long to wait for the reply.
+    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit leave --dir node1")]
+pub(crate) struct LeaveArgs {
+    #[command(flatten)]
+    pub(crate) agent: RunningAgent,
+}
+
+/// Which running agent to ask.
+#[derive(Debug, Args)]
+pub(crate) struct RunningAgent {
+    /// The directory of a running agent.
+    #[arg(long)]
+    dir: PathBuf,
+}
+
+impl RunningAgent {
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+/// Where a network runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Preset {
+    /// One data centre: round trips of a few ms.
+    Lan,
+    /// Several continents: round trips up to 400 ms.
+    Wan,
+    /// One machine.
+    Local,
+}
+
+impl From<Preset> for ifrit_core::params::Preset {
+    fn from(preset: Preset) -> Self {
+        match preset {
+            Preset::Lan => Self::Lan,
+            Preset::Wan => Self::Wan,
+            Preset::Local => Self::Local,
+        }
+    }
+}
+
+/// A share in parts per million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ppm(pub(crate) u32);
+
+/// Reads a share such as `0.10` or `1e-3`. Which shares make sense is the network parameters' to say.
+fn share(text: &str) -> Result<Ppm, String> {
+    let share: f64 = text.parse().map_err(|_| "expected a number such as 0.10 or 1e-3".to_owned())?;
+    if !(0.0..=1.0).contains(&share) {
+        return Err("expected a share between 0 and 1".to_owned());
+    }
+    Ok(Ppm((share * 1e6).round() as u32))
+}
+
+/// Checks the form only: names are looked up while the agent runs, again and again.
+fn host_port(text: &str) -> Result<String, String> {
+    let (host, port) = text.rsplit_once(':').ok_or("expected HOST:PORT")?;
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    if host.is_empty() || (host.contains(':') && !bracketed) {
+        return Err("expected HOST:PORT, an IPv6 address in brackets".to_owned());
+    }
+    match port.parse::<u16>() {
+        Ok(1..) => Ok(text.to_owned()),
+        _ => Err("expected a port from 1 to 65535 after the colon".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_is_well_formed_and_has_examples() {
+        fn check(command: &clap::Command) {
+            let leaf = command.get_subcommands().next().is_none();
+            assert!(!leaf || command.get_after_help().is_some(), "{} has no examples", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        Cli::command().debug_assert();
+        Cli::command().get_subcommands().for_each(check);
+    }
+
+    #[test]
+    fn shares_are_read_as_ppm() {
+        assert_eq!(share("0.10"), Ok(Ppm(100_000)));
+        assert_eq!(share("1e-3"), Ok(Ppm(1_000)));
+        ["-0.1", "1.1", "NaN", "ten"].into_iter().for_each(|bad| assert!(share(bad).is_err(), "{bad}"));
+    }
+
+    #[test]
+    fn seed_addresses_are_checked_for_their_form() {
+        ["a.example:1", "[::1]:8301", "10.0.0.1:8301"].into_iter().for_each(|good| {
+            assert_eq!(host_port(good).as_deref(), Ok(good));
+        });
+        ["a.example", ":80", "::1:80", "a:0", "a:x", "a:65536"].into_iter().for_each(|bad| {
+            assert!(host_port(bad).is_err(), "{bad}");
+        });
+    }
+}
