@@ -1,1 +1,27 @@
-//! Ifrit.
+//! One Ifrit member, still sans-IO: UDP bytes in and out, one deadline.
+//!
+//! ```text
+//! your socket and timer
+//!        │ Input              ▲ Output
+//! ┌──────▼────────────────────┴──────┐
+//! │ node::Node                       │
+//! │  app    requests and their ends  │
+//! │  link   QUIC, mutual TLS, lanes  │  the only place that knows quinn
+//! │  ┌────────────────────────────┐  │
+//! │  │ ifrit_core::member::Member │  │
+//! │  └────────────────────────────┘  │
+//! └──────────────────────────────────┘
+//! ```
+//!
+//! [`node::Node`] is for those who have an event loop of their own; the drivers wrap it.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod app;
+pub mod counters;
+pub mod history;
+pub mod identity;
+pub mod limits;
+pub mod node;
+
+mod link;

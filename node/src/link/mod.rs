@@ -1,0 +1,1 @@
+//! Links: QUIC with mutual TLS, one per member.
