@@ -1,12 +1,38 @@
 //! The exact X.509 profile that the CA issues (DESIGN sections 3 and 4, "Identity").
+//!
+//! `x509-cert` parses, this module checks. What the CA signs is the TBS, byte for byte as received: it is verified
+//! and hashed as it is, never encoded again. Around it a relay can change nothing: the algorithm is one constant,
+//! the signature is strict DER with a low s, and nothing may follow.
+//!
+//! | field | root | member |
+//! |---|---|---|
+//! | version, key, algorithm | 3, P-256 uncompressed, ecdsa-with-SHA256 | the same |
+//! | issuer | itself | the root's subject |
+//! | subject | anything | anything (the CA leaves it empty) |
+//! | basic constraints | critical, CA | absent or not CA |
+//! | key usage | critical, keyCertSign and cRLSign | absent |
+//! | extended key usage | absent | absent, or server and client authentication |
+//! | subject alternative name | absent | one URI, `ifrit://NETWORK/ID` |
+//! | [`PARAMS_OID`] | the [`NetworkParams`] | ignored |
+//! | any other critical extension | refused | refused |
+
+mod params;
+mod profile;
+#[cfg(test)]
+mod tests;
 
 use crate::{
-    crypto::{Hash, PublicKey, Verifier},
-    id::MemberId,
+    crypto::{Hash, PublicKey, Signature, Verifier, hash},
+    id::{MemberId, NetworkId},
     params::NetworkParams,
+    tags::HASH_RECORD,
     time::Wall,
 };
-use alloc::sync::Arc;
+use alloc::{format, string::String, sync::Arc};
+use core::time::Duration;
+use profile::Envelope;
+
+pub use params::{NETWORK_PARAMS_LEN, PARAMS_OID};
 
 /// A network's CA certificate: it defines the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +45,11 @@ pub struct Root {
     pub not_before: Wall,
     /// Until when.
     pub not_after: Wall,
-    /// SHA-256 of the DER: the fingerprint that an invite carries.
+    /// SHA-256 of the DER: the fingerprint that an invite carries, and that `openssl x509 -fingerprint` prints.
     pub fingerprint: Hash,
     der: Arc<[u8]>,
+    /// Its subject, as DER: every member's issuer.
+    subject: Arc<[u8]>,
 }
 
 /// A member's certificate. Whether the root's signature holds is not said by the type.
@@ -38,6 +66,7 @@ pub struct Certificate {
     /// The hash of its TBS: its identity.
     pub hash: Hash,
     der: Arc<[u8]>,
+    envelope: Envelope,
 }
 
 /// Why DER is not a certificate of the profile.
@@ -59,26 +88,60 @@ pub enum CertificateError {
 }
 
 impl Root {
-    /// Parses a root and checks its own signature.
-    pub fn parse(_der: &[u8], _verifier: &dyn Verifier) -> Result<Self, CertificateError> {
-        Err(CertificateError::Malformed)
+    /// Parses a root, checks the profile, its parameters and its own signature; not its dates.
+    ///
+    /// # Errors
+    /// [`CertificateError`], for any bytes that are not a root; never panics.
+    pub fn parse(der: &[u8], verifier: &dyn Verifier) -> Result<Self, CertificateError> {
+        let envelope = Envelope::open(der)?;
+        let fields = profile::root(envelope.tbs(der))?;
+        if !verifier.verify(&fields.key, envelope.tbs(der), &envelope.signature(der)) {
+            return Err(CertificateError::BadSignature);
+        }
+        Ok(Self {
+            params: fields.params,
+            key: fields.key,
+            not_before: fields.not_before,
+            not_after: fields.not_after,
+            fingerprint: hash(b"", &[der]),
+            der: der.into(),
+            subject: fields.subject,
+        })
     }
 
     /// The bytes.
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// Whether it holds at `now`, with `allowance` for wrong clocks on both sides.
+    pub fn is_current(&self, now: Wall, allowance: Duration) -> bool {
+        holds(self.not_before, self.not_after, now, allowance)
     }
 }
 
 impl Certificate {
     /// Parses a member's certificate: form and network, not the signature and not the dates.
-    pub fn parse(_der: &[u8], _root: &Root) -> Result<Self, CertificateError> {
-        Err(CertificateError::Malformed)
+    ///
+    /// # Errors
+    /// [`CertificateError`], for any bytes that are not of the profile or of `root`'s network; never panics.
+    pub fn parse(der: &[u8], root: &Root) -> Result<Self, CertificateError> {
+        let envelope = Envelope::open(der)?;
+        let fields = profile::member(envelope.tbs(der), root)?;
+        Ok(Self {
+            id: fields.id,
+            key: fields.key,
+            not_before: fields.not_before,
+            not_after: fields.not_after,
+            hash: hash(HASH_RECORD, &[envelope.tbs(der)]),
+            der: der.into(),
+            envelope,
+        })
     }
 
     /// Whether the root's key signed its TBS.
-    pub fn verify(&self, _root: &Root, _verifier: &dyn Verifier) -> bool {
-        false
+    pub fn verify(&self, root: &Root, verifier: &dyn Verifier) -> bool {
+        verifier.verify(&root.key, self.tbs(), &self.signature())
     }
 
     /// The bytes.
@@ -86,8 +149,32 @@ impl Certificate {
         &self.der
     }
 
-    /// Whether it holds at `now`, with the clock allowance on both sides.
-    pub fn is_current(&self, now: Wall, allowance: core::time::Duration) -> bool {
-        self.not_before <= now + allowance && now <= self.not_after + allowance
+    /// What the CA signed.
+    pub fn tbs(&self) -> &[u8] {
+        self.envelope.tbs(&self.der)
     }
+
+    /// The CA's signature.
+    pub fn signature(&self) -> Signature {
+        self.envelope.signature(&self.der)
+    }
+
+    /// Whether it holds at `now`, with the clock allowance on both sides; the ends themselves belong to it.
+    pub fn is_current(&self, now: Wall, allowance: Duration) -> bool {
+        holds(self.not_before, self.not_after, now, allowance)
+    }
+
+    /// Whether `self` counts when both are of one member (R14): the later `not_before`, then the lower hash.
+    pub fn supersedes(&self, other: &Self) -> bool {
+        (self.not_before, other.hash) > (other.not_before, self.hash)
+    }
+}
+
+fn holds(not_before: Wall, not_after: Wall, now: Wall, allowance: Duration) -> bool {
+    not_before <= now + allowance && now <= not_after + allowance
+}
+
+/// The URI in a member's certificate: `ifrit://NETWORK/ID`, with 16 hex digits and 52 base32 characters.
+pub fn member_uri(network: &NetworkId, id: &MemberId) -> String {
+    format!("{}{network}/{}", profile::SCHEME, id.base32())
 }

@@ -18,10 +18,13 @@
 #![deny(missing_docs)]
 
 pub mod app;
+pub mod ca;
 pub mod counters;
+pub mod crypto;
 pub mod history;
 pub mod identity;
 pub mod limits;
 pub mod node;
 
+mod file;
 mod link;
