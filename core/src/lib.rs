@@ -19,6 +19,7 @@ pub mod mask;
 pub mod member;
 pub mod note;
 pub mod params;
+pub mod ring;
 
 pub mod seed;
 pub mod tags;
