@@ -1,1 +1,138 @@
-//! Ifrit.
+//! Ifrit membership on smol: who is alive in a cluster, told by signed evidence, even when some members lie.
+//!
+//! ```text
+//!        your service
+//!  ┌──────────▼─────────────────────────────────────────────┐
+//!  │ ifrit-smol    Client, Builder; sockets, timers, tasks  │  you are here
+//!  ├────────────────────────────────────────────────────────┤
+//!  │ ifrit-node    QUIC links, certificates, requests, disk │  no runtime
+//!  ├────────────────────────────────────────────────────────┤
+//!  │ ifrit-core    the protocol: rings, notes, accusations  │  no I/O, no clock
+//!  └────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! A first program: enrols with an invite of the CA (`ifrit ca invite`), joins, greets everybody and tells what happens.
+//!
+//! ```no_run
+//! use ifrit_smol::{Event, builder};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     smol::block_on(run())
+//! }
+//!
+//! async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//!     let invite = std::env::args().nth(1).ok_or("usage: hello INVITE")?;
+//!     let me = builder()
+//!         .data_dir("hello-data")
+//!         .invite(invite)
+//!         .on_request(|from, body| async move {
+//!             println!("{from} says {}", String::from_utf8_lossy(&body));
+//!             Ok(b"hello to you".to_vec())
+//!         })
+//!         .start()
+//!         .await?;
+//!     let mut events = me.events();
+//!     me.joined().await?;
+//!     for member in me.members().await? {
+//!         if member.id != me.id() {
+//!             let reply = me.request(member.id, "hello").await?;
+//!             println!("{}: {}", member.id, String::from_utf8_lossy(&reply));
+//!         }
+//!     }
+//!     while let Some(event) = events.next().await {
+//!         match event {
+//!             Event::Notice(notice) => println!("{notice:?}"),
+//!             Event::Lagged { missed } => println!("{missed} events missed"),
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Everything but the runtime is shared with `ifrit-tokio`: see [`ifrit_node::drive`].
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub use ifrit_node;
+#[doc(inline)]
+pub use ifrit_node::{
+    app::{Failure, RequestError},
+    drive::{Client, ClientError, Event, Events, Explained, StartError, Stopped},
+    identity::Identity,
+};
+
+use ifrit_node::drive::{Runtime, Socket};
+use smol::{Async, Timer, future::FutureExt, unblock};
+use std::{
+    future::Future,
+    io,
+    net::{SocketAddr, UdpSocket},
+    panic::AssertUnwindSafe,
+    time::Instant,
+};
+
+/// What a member is started from, on smol.
+pub type Builder = ifrit_node::drive::Builder<Smol>;
+
+/// Begins a member: `builder().data_dir("state").start().await`.
+pub fn builder() -> Builder {
+    Builder::new(Smol)
+}
+
+/// smol's global executor and reactor; `SMOL_THREADS` says how many threads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Smol;
+
+impl Runtime for Smol {
+    type Socket = SmolSocket;
+
+    fn register(&self, socket: UdpSocket) -> io::Result<SmolSocket> {
+        Async::new(socket).map(SmolSocket)
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        Timer::at(at).await;
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        smol::spawn(task).detach();
+    }
+
+    async fn spawn_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        AssertUnwindSafe(unblock(work)).catch_unwind().await.ok()
+    }
+}
+
+/// A UDP socket in smol's reactor.
+#[derive(Debug)]
+pub struct SmolSocket(Async<UdpSocket>);
+
+impl Socket for SmolSocket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.get_ref().local_addr()
+    }
+
+    async fn readable(&self) -> io::Result<()> {
+        self.0.readable().await
+    }
+
+    async fn writable(&self) -> io::Result<()> {
+        self.0.writable().await
+    }
+
+    // The socket does not block: asking it is cheaper than a readiness that may be out of date.
+    fn try_recv(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.0.get_ref().recv_from(buffer)
+    }
+
+    fn try_send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.0.get_ref().send_to(datagram, to).map(drop)
+    }
+}

@@ -1,1 +1,130 @@
-//! Ifrit.
+//! Ifrit membership on tokio: who is alive in a cluster, told by signed evidence, even when some members lie.
+//!
+//! ```text
+//!        your service
+//!  ┌──────────▼─────────────────────────────────────────────┐
+//!  │ ifrit-tokio   Client, Builder; sockets, timers, tasks  │  you are here
+//!  ├────────────────────────────────────────────────────────┤
+//!  │ ifrit-node    QUIC links, certificates, requests, disk │  no runtime
+//!  ├────────────────────────────────────────────────────────┤
+//!  │ ifrit-core    the protocol: rings, notes, accusations  │  no I/O, no clock
+//!  └────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! A first program: enrols with an invite of the CA (`ifrit ca invite`), joins, greets everybody and tells what happens.
+//!
+//! ```no_run
+//! use ifrit_tokio::{Event, builder};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let invite = std::env::args().nth(1).ok_or("usage: hello INVITE")?;
+//!     let me = builder()
+//!         .data_dir("hello-data")
+//!         .invite(invite)
+//!         .on_request(|from, body| async move {
+//!             println!("{from} says {}", String::from_utf8_lossy(&body));
+//!             Ok(b"hello to you".to_vec())
+//!         })
+//!         .start()
+//!         .await?;
+//!     let mut events = me.events();
+//!     me.joined().await?;
+//!     for member in me.members().await? {
+//!         if member.id != me.id() {
+//!             let reply = me.request(member.id, "hello").await?;
+//!             println!("{}: {}", member.id, String::from_utf8_lossy(&reply));
+//!         }
+//!     }
+//!     while let Some(event) = events.next().await {
+//!         match event {
+//!             Event::Notice(notice) => println!("{notice:?}"),
+//!             Event::Lagged { missed } => println!("{missed} events missed"),
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Everything but the runtime is shared with `ifrit-smol`: see [`ifrit_node::drive`].
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub use ifrit_node;
+#[doc(inline)]
+pub use ifrit_node::{
+    app::{Failure, RequestError},
+    drive::{Client, ClientError, Event, Events, Explained, StartError, Stopped},
+    identity::Identity,
+};
+
+use ifrit_node::drive::{Runtime, Socket};
+use std::{future::Future, io, net::SocketAddr, time::Instant};
+use tokio::{net::UdpSocket, runtime::Handle, task, time};
+
+/// What a member is started from, on tokio.
+pub type Builder = ifrit_node::drive::Builder<Tokio>;
+
+/// Begins a member: `builder().data_dir("state").start().await`.
+pub fn builder() -> Builder {
+    Builder::new(Tokio)
+}
+
+/// The tokio runtime in which [`Builder::start`] is called.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tokio;
+
+impl Runtime for Tokio {
+    type Socket = TokioSocket;
+
+    fn register(&self, socket: std::net::UdpSocket) -> io::Result<TokioSocket> {
+        // Without this check tokio would panic.
+        Handle::try_current().map_err(io::Error::other)?;
+        UdpSocket::from_std(socket).map(TokioSocket)
+    }
+
+    fn now(&self) -> Instant {
+        time::Instant::now().into_std()
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        time::sleep_until(at.into()).await;
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(tokio::spawn(task));
+    }
+
+    async fn spawn_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        task::spawn_blocking(work).await.ok()
+    }
+}
+
+/// A UDP socket of tokio's.
+#[derive(Debug)]
+pub struct TokioSocket(UdpSocket);
+
+impl Socket for TokioSocket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    async fn readable(&self) -> io::Result<()> {
+        self.0.readable().await
+    }
+
+    async fn writable(&self) -> io::Result<()> {
+        self.0.writable().await
+    }
+
+    fn try_recv(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.0.try_recv_from(buffer)
+    }
+
+    fn try_send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.0.try_send_to(datagram, to).map(drop)
+    }
+}

@@ -13,7 +13,8 @@
 //! └──────────────────────────────────┘
 //! ```
 //!
-//! [`node::Node`] is for those who have an event loop of their own; the drivers wrap it.
+//! [`node::Node`] is for those who have an event loop of their own; the drivers wrap it (feature `drive`: the one
+//! generic loop and the `Client` that they share).
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -21,6 +22,8 @@ pub mod app;
 pub mod ca;
 pub mod counters;
 pub mod crypto;
+#[cfg(feature = "drive")]
+pub mod drive;
 pub mod history;
 pub mod identity;
 pub mod limits;

@@ -1,0 +1,215 @@
+//! From what a program says to a running member.
+
+use super::{
+    Runtime, Socket, Store,
+    client::{CALLS_MAX, Client},
+    clock::Clock,
+    error::StartError,
+    events::Registry,
+    handler::Handler,
+    run::Loop,
+    stand_in::enrol,
+    wire,
+};
+use crate::{
+    app::Failure,
+    identity::Identity,
+    node::{Node, NodeConfig},
+};
+use ifrit_core::{config::Stored, id::MemberId, seed::Seed};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::{fmt, future::Future, net::SocketAddr, path::PathBuf};
+
+/// What a member is started from. A driver gives it with its runtime in place.
+///
+/// Needed are an [`identity`](Self::identity) or a [`data_dir`](Self::data_dir); everything else has a default.
+#[must_use = "nothing runs before start()"]
+pub struct Builder<R> {
+    runtime: R,
+    identity: Option<Identity>,
+    data_dir: Option<PathBuf>,
+    invite: Option<String>,
+    bind: SocketAddr,
+    advertise: Vec<SocketAddr>,
+    seeds: Vec<String>,
+    tags: Vec<u8>,
+    handler: Option<Handler>,
+}
+
+impl<R: Runtime> Builder<R> {
+    /// A member on `runtime`, at a free port of the loopback interface.
+    pub fn new(runtime: R) -> Self {
+        Self {
+            runtime,
+            identity: None,
+            data_dir: None,
+            invite: None,
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            advertise: Vec::new(),
+            seeds: Vec::new(),
+            tags: Vec::new(),
+            handler: None,
+        }
+    }
+
+    /// Who the member is. Without it, the identity in [`Builder::data_dir`] is used.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// Where identity, epochs and the last view are kept over restarts; one process at a time.
+    ///
+    /// Without it nothing is kept: a restarted member relies on its clock for a higher epoch, and on its seeds.
+    pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(dir.into());
+        self
+    }
+
+    /// Enrols with a CA if [`Builder::data_dir`] holds no identity yet; not used otherwise, so it may stay there.
+    pub fn invite(mut self, invite: impl Into<String>) -> Self {
+        self.invite = Some(invite.into());
+        self
+    }
+
+    /// Where to listen (UDP). Port 0 picks a free one; see [`Client::local_addr`].
+    pub fn bind(mut self, addr: SocketAddr) -> Self {
+        self.bind = addr;
+        self
+    }
+
+    /// Where others reach this member, if that is not where it listens; up to
+    /// [`ADDRS_MAX`](ifrit_core::limits::ADDRS_MAX) times. Needed if it listens on every interface. Port 0 stands for
+    /// the port it listens on.
+    pub fn advertise(mut self, addr: SocketAddr) -> Self {
+        self.advertise.push(addr);
+        self
+    }
+
+    /// A member to begin with, as `host:port`; looked up anew at every try. Any number up to
+    /// [`SEEDS_MAX`](ifrit_core::limits::SEEDS_MAX); beside those that the directory remembers.
+    pub fn seed_addr(mut self, addr: impl ToString) -> Self {
+        self.seeds.push(addr.to_string());
+        self
+    }
+
+    /// The application's bytes that every member sees; at most [`TAGS_MAX`](ifrit_core::limits::TAGS_MAX).
+    pub fn tags(mut self, tags: impl Into<Vec<u8>>) -> Self {
+        self.tags = tags.into();
+        self
+    }
+
+    /// Answers other members' requests: an async function of the sender, whose certificate was checked, and the
+    /// bytes. It runs in a task of its own. A panic, more than [`HANDLER_LIMIT`](super::HANDLER_LIMIT), or more than
+    /// [`HANDLERS_MAX`](super::HANDLERS_MAX) at a time are told to the caller as a [`Failure`]. A [`Client`] kept in
+    /// it keeps the member running.
+    pub fn on_request<F, Fut>(mut self, handler: F) -> Self
+    where
+        F: Fn(MemberId, Vec<u8>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<u8>, Failure>> + Send + 'static,
+    {
+        self.handler = Some(Handler::new(handler));
+        self
+    }
+
+    /// Binds, enrols if needed, reads the directory and starts the member. It joins by itself; wait for
+    /// [`Client::joined`].
+    ///
+    /// # Errors
+    /// See [`StartError`]. Nothing runs then, and socket and directory are free.
+    pub async fn start(self) -> Result<Client, StartError> {
+        let socket = wire::bind(self.bind).map_err(|error| StartError::bind(self.bind, error))?;
+        let socket = self.runtime.register(socket).map_err(|_| StartError::NoRuntime)?;
+        let local_addr = socket.local_addr().map_err(|error| StartError::bind(self.bind, error))?;
+        let addrs = advertised(self.advertise, local_addr)?;
+        let origin = Origin { identity: self.identity, dir: self.data_dir, invite: self.invite };
+        let on_disk = addrs.clone();
+        let blocking = self.runtime.spawn_blocking(move || origin.load(&on_disk));
+        let (identity, store, stored) = blocking.await.ok_or(StartError::NoRuntime)??;
+
+        let id = identity.certificate.id;
+        let clock = Clock::new(self.runtime.now());
+        let (seeds, tags, seed) = (self.seeds, self.tags, fresh_seed()?);
+        let config = NodeConfig { identity, addrs, tags, seeds, stored, seed };
+        let node = Node::new(config, clock.origin(), clock.now(clock.origin()))?;
+        let events = Registry::default();
+        let (calls, received) = async_channel::bounded(CALLS_MAX);
+        let member = Loop::new(
+            self.runtime.clone(),
+            socket,
+            node,
+            clock,
+            received,
+            events.clone(),
+            store,
+            self.handler,
+        );
+        self.runtime.spawn(member.run());
+        Ok(Client::new(id, local_addr, events, calls))
+    }
+}
+
+impl<R> fmt::Debug for Builder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = f.debug_struct("Builder");
+        f.field("data_dir", &self.data_dir).field("bind", &self.bind).field("advertise", &self.advertise);
+        f.field("seeds", &self.seeds).finish_non_exhaustive()
+    }
+}
+
+/// Where the identity comes from, and what was kept.
+struct Origin {
+    identity: Option<Identity>,
+    dir: Option<PathBuf>,
+    invite: Option<String>,
+}
+
+impl Origin {
+    /// Blocks: disk, and the CA if an invite is to be used.
+    fn load(self, addrs: &[SocketAddr]) -> Result<(Identity, Option<Store>, Stored), StartError> {
+        let Some(dir) = self.dir else {
+            return Ok((self.identity.ok_or(StartError::NoIdentity)?, None, Stored::default()));
+        };
+        let store = Store::open(&dir)?;
+        let identity = match (self.identity, store.identity()?, self.invite) {
+            (Some(identity), _, _) | (None, Some(identity), _) => identity,
+            (None, None, Some(invite)) => enrol(&invite, &store, addrs)?,
+            (None, None, None) => return Err(StartError::NotEnrolled(dir)),
+        };
+        let stored = store.load()?;
+        Ok((identity, Some(store), stored))
+    }
+}
+
+/// What others are told: what was said, or where the socket is bound.
+fn advertised(said: Vec<SocketAddr>, local: SocketAddr) -> Result<Vec<SocketAddr>, StartError> {
+    if said.is_empty() && local.ip().is_unspecified() {
+        return Err(StartError::NoAdvertised(local));
+    }
+    let mut addrs = if said.is_empty() { vec![local] } else { said };
+    for addr in addrs.iter_mut().filter(|addr| addr.port() == 0) {
+        addr.set_port(local.port());
+    }
+    Ok(addrs)
+}
+
+/// The only randomness of a member's behaviour; used for nothing secret.
+fn fresh_seed() -> Result<Seed, StartError> {
+    let mut seed = [0; 32];
+    SystemRandom::new().fill(&mut seed).map_err(|_| StartError::NoRandomness)?;
+    Ok(Seed(seed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_address_is_not_told_to_others() {
+        let addr = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let every = addr("0.0.0.0:7000");
+        assert!(matches!(advertised(vec![], every), Err(StartError::NoAdvertised(_))));
+        assert_eq!(advertised(vec![addr("10.0.0.1:0")], every).ok(), Some(vec![addr("10.0.0.1:7000")]));
+        assert_eq!(advertised(vec![], addr("10.0.0.1:5")).ok(), Some(vec![addr("10.0.0.1:5")]));
+    }
+}

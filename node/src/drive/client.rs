@@ -1,0 +1,247 @@
+//! What a program holds of its member.
+
+use super::{
+    error::{ClientError, Stopped},
+    events::{Events, Registry},
+};
+use crate::{
+    app::{Failure, RequestError},
+    history::Transition,
+    node::Node,
+};
+use async_channel::Sender;
+use futures_channel::oneshot;
+use ifrit_core::{
+    crypto::Hash,
+    event::Command as CoreCommand,
+    id::MemberId,
+    view::{Explanation, MemberView, View},
+};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Time that [`Client::request`] waits for an answer.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Calls of all clients of one member that wait for its loop; further callers wait until there is room.
+pub const CALLS_MAX: usize = 256;
+
+/// A handle on a running member: cheap to clone, usable from any thread and any runtime.
+///
+/// Every method may be dropped before it ends and leaves nothing behind; a request so dropped is cancelled, a command
+/// that already reached the loop still happens. When the last clone is dropped the member stops as by
+/// [`Client::stop`]: its peers see a silent member and accuse it. Say goodbye with [`Client::leave`].
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    calls: Sender<Call>,
+}
+
+struct Shared {
+    id: MemberId,
+    local_addr: SocketAddr,
+    events: Registry,
+    tickets: AtomicU64,
+}
+
+/// Why a member stands as it does, and how it came to that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// What holds now; `None` if its note is no longer in lease.
+    pub now: Option<Explanation>,
+    /// What was seen of it, oldest first, out of the last [`HISTORY_MAX`](crate::limits::HISTORY_MAX) transitions.
+    pub history: Vec<Transition>,
+}
+
+impl Explained {
+    fn of(node: &Node, id: MemberId) -> Option<Self> {
+        let now = node.view().explain(&id);
+        let history: Vec<_> = node.history().of(id).cloned().collect();
+        (now.is_some() || !history.is_empty()).then_some(Self { now, history })
+    }
+}
+
+/// A request as its caller knows it, before the node has numbered it.
+pub(super) type Ticket = u64;
+/// Looks at a view until it holds.
+pub(super) type Condition = Box<dyn FnMut(View<'_>) -> bool + Send>;
+/// Where the answer to a request goes.
+pub(super) type ReplyTo = oneshot::Sender<Result<Vec<u8>, RequestError>>;
+
+/// What clients ask of the loop.
+pub(super) enum Call {
+    Command(CoreCommand, oneshot::Sender<Result<(), ClientError>>),
+    SetSeeds(Vec<String>),
+    Request { ticket: Ticket, to: MemberId, body: Vec<u8>, timeout: Duration, reply: ReplyTo },
+    Cancel(Ticket),
+    Query(Box<dyn FnOnce(&Node) + Send>),
+    WaitFor(Condition, oneshot::Sender<()>),
+    Stop { leave: bool, done: oneshot::Sender<()> },
+}
+
+impl Client {
+    pub(super) fn new(id: MemberId, local_addr: SocketAddr, events: Registry, calls: Sender<Call>) -> Self {
+        let shared = Shared { id, local_addr, events, tickets: AtomicU64::new(0) };
+        Self { shared: Arc::new(shared), calls }
+    }
+
+    /// This member's id.
+    pub fn id(&self) -> MemberId {
+        self.shared.id
+    }
+
+    /// Where its socket is bound; the port is known even if 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.local_addr
+    }
+
+    /// Ends when the member has joined (R16): from now on its view is the network's.
+    pub async fn joined(&self) -> Result<(), Stopped> {
+        self.wait_for(|view| view.joined()).await
+    }
+
+    /// Ends when `condition` holds. It is asked at once, after every [`Notice`](ifrit_core::action::Notice), and
+    /// every 100 ms: it runs inside the loop and must be quick. For a time limit, use your runtime's.
+    pub async fn wait_for(
+        &self,
+        condition: impl FnMut(View<'_>) -> bool + Send + 'static,
+    ) -> Result<(), Stopped> {
+        let (done, met) = oneshot::channel();
+        self.call(Call::WaitFor(Box::new(condition), done)).await?;
+        met.await.map_err(|_| Stopped)
+    }
+
+    /// All members with a note in lease, this one included, by id, as they stand now. O(N).
+    pub async fn members(&self) -> Result<Vec<MemberView>, Stopped> {
+        self.query(|node| node.view().members().collect()).await
+    }
+
+    /// One member as it stands now; `None` if its note is unknown or out of lease.
+    pub async fn member(&self, id: MemberId) -> Result<Option<MemberView>, Stopped> {
+        self.query(move |node| node.view().member(&id)).await
+    }
+
+    /// Why a member stands as it does, with the signed evidence; `None` if it is unknown and always was.
+    pub async fn explain(&self, id: MemberId) -> Result<Option<Explained>, Stopped> {
+        self.query(move |node| Explained::of(node, id)).await
+    }
+
+    /// The view's digest: members with equal views have equal digests.
+    pub async fn digest(&self) -> Result<Hash, Stopped> {
+        self.query(|node| node.view().digest()).await
+    }
+
+    /// Runs `look` on the member inside its loop: the one mechanism for reads. It must be quick; the member does
+    /// nothing else meanwhile. If it panics the member stops.
+    pub async fn query<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Node) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (answer, seen) = oneshot::channel();
+        let look = Box::new(move |node: &Node| drop(answer.send(look(node))));
+        self.call(Call::Query(look)).await?;
+        seen.await.map_err(|_| Stopped)
+    }
+
+    /// Everything that happens from now on, bounded; see [`Events`].
+    pub fn events(&self) -> Events {
+        self.shared.events.subscribe()
+    }
+
+    /// Asks a member and waits up to [`REQUEST_TIMEOUT`] for its answer.
+    ///
+    /// Both sides know each other by certificate. At most once: on an error the other side may still have
+    /// acted. Once the member has stopped it is [`RequestError::Cancelled`].
+    pub async fn request(&self, to: MemberId, body: impl Into<Vec<u8>>) -> Result<Vec<u8>, RequestError> {
+        self.request_with(to, body, REQUEST_TIMEOUT).await
+    }
+
+    /// As [`Client::request`], with an own time limit.
+    pub async fn request_with(
+        &self,
+        to: MemberId,
+        body: impl Into<Vec<u8>>,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, RequestError> {
+        let ticket = self.shared.tickets.fetch_add(1, Ordering::Relaxed);
+        let (reply, answer) = oneshot::channel();
+        let call = Call::Request { ticket, to, body: body.into(), timeout, reply };
+        self.call(call).await.map_err(|_| RequestError::Cancelled)?;
+        let mut cancel = CancelOnDrop { ticket, calls: Some(&self.calls) };
+        let result = answer.await.unwrap_or(Err(RequestError::Cancelled));
+        cancel.calls = None;
+        result
+    }
+
+    /// New tags, told to everybody in a new note; at most [`TAGS_MAX`](ifrit_core::limits::TAGS_MAX) bytes.
+    pub async fn set_tags(&self, tags: impl Into<Vec<u8>>) -> Result<(), ClientError> {
+        self.command(CoreCommand::SetTags(tags.into())).await
+    }
+
+    /// New addresses, told to everybody in a new note; at most [`ADDRS_MAX`](ifrit_core::limits::ADDRS_MAX).
+    pub async fn set_addrs(&self, addrs: Vec<SocketAddr>) -> Result<(), ClientError> {
+        self.command(CoreCommand::SetAddrs(addrs)).await
+    }
+
+    /// Other seeds (`host:port`) from now on; those beyond [`SEEDS_MAX`](ifrit_core::limits::SEEDS_MAX) are left out.
+    pub async fn set_seeds(&self, seeds: Vec<String>) -> Result<(), Stopped> {
+        self.call(Call::SetSeeds(seeds)).await
+    }
+
+    /// Says goodbye to everybody, then stops: nobody needs to accuse this member. Ends when it has stopped, within
+    /// [`LEAVE_LIMIT`](super::LEAVE_LIMIT) and [`STOP_LIMIT`](super::STOP_LIMIT).
+    pub async fn leave(&self) -> Result<(), Stopped> {
+        self.end(true).await
+    }
+
+    /// Stops without a goodbye, as before a restart. Links are closed, what waits for the disk is saved, the socket
+    /// and the directory are free when this ends, within [`STOP_LIMIT`](super::STOP_LIMIT).
+    pub async fn stop(&self) -> Result<(), Stopped> {
+        self.end(false).await
+    }
+
+    async fn end(&self, leave: bool) -> Result<(), Stopped> {
+        let (done, ended) = oneshot::channel();
+        self.call(Call::Stop { leave, done }).await?;
+        ended.await.map_err(|_| Stopped)
+    }
+
+    async fn command(&self, command: CoreCommand) -> Result<(), ClientError> {
+        let (done, carried_out) = oneshot::channel();
+        self.call(Call::Command(command, done)).await?;
+        carried_out.await.unwrap_or(Err(Stopped.into()))
+    }
+
+    async fn call(&self, call: Call) -> Result<(), Stopped> {
+        self.calls.send(call).await.map_err(|_| Stopped)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("id", &self.id()).field("local_addr", &self.local_addr()).finish()
+    }
+}
+
+/// Cancels a request whose caller has gone. If the loop has no room for the word, the request's deadline ends it.
+struct CancelOnDrop<'a> {
+    ticket: Ticket,
+    calls: Option<&'a Sender<Call>>,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(calls) = self.calls {
+            drop(calls.try_send(Call::Cancel(self.ticket)));
+        }
+    }
+}
+
+/// What a handler gives: the answer's bytes, or why there is none.
+pub(super) type Answer = Result<Vec<u8>, Failure>;

@@ -1,0 +1,81 @@
+//! The application's answers to requests.
+
+use super::client::Answer;
+use crate::app::Failure;
+use futures_util::{FutureExt, future::BoxFuture};
+use ifrit_core::id::MemberId;
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+/// Requests answered at a time; more are refused at once with [`CODE_BUSY`].
+pub const HANDLERS_MAX: usize = 256;
+/// Of these for one member, so that no single one takes them all.
+pub const HANDLERS_PER_MEMBER: usize = 32;
+/// Time for one answer; then the caller gets [`CODE_TIMEOUT`] and the handler's future is dropped.
+pub const HANDLER_LIMIT: Duration = Duration::from_secs(30);
+
+/// [`Failure::code`] when nobody handles requests here.
+pub const CODE_NO_HANDLER: u32 = 0xffff_ff00;
+/// [`Failure::code`] when too many requests are being answered.
+pub const CODE_BUSY: u32 = 0xffff_ff01;
+/// [`Failure::code`] when the handler panicked.
+pub const CODE_PANIC: u32 = 0xffff_ff02;
+/// [`Failure::code`] when the handler took longer than [`HANDLER_LIMIT`].
+pub const CODE_TIMEOUT: u32 = 0xffff_ff03;
+
+/// An async function from (sender, body) to an answer.
+#[derive(Clone)]
+pub(super) struct Handler(Arc<dyn Fn(MemberId, Vec<u8>) -> BoxFuture<'static, Answer> + Send + Sync>);
+
+impl Handler {
+    pub(super) fn new<F, Fut>(handler: F) -> Self
+    where
+        F: Fn(MemberId, Vec<u8>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answer> + Send + 'static,
+    {
+        Self(Arc::new(move |from, body| handler(from, body).boxed()))
+    }
+
+    /// Answers. A panic, in the function or in its future, is an answer too; what it said stays here, for the
+    /// caller is another machine's.
+    pub(super) async fn answer(self, from: MemberId, body: Vec<u8>) -> Answer {
+        let answer = async move { (self.0)(from, body).await };
+        AssertUnwindSafe(answer)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(failure(CODE_PANIC, "the handler panicked")))
+    }
+}
+
+pub(super) fn failure(code: u32, text: &str) -> Failure {
+    Failure { code, text: text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(handler: &Handler) -> Answer {
+        futures_util::future::FutureExt::now_or_never(
+            handler.clone().answer(MemberId([1; 32]), b"hi".to_vec()),
+        )
+        .expect("these handlers wait for nothing")
+    }
+
+    #[test]
+    fn a_panic_is_reported_and_not_passed_on() {
+        let inside = Handler::new(|_, _| async { panic!("in the future") });
+        let before = Handler::new(|_, _| -> std::future::Ready<Answer> { panic!("at once") });
+        for handler in [inside, before] {
+            assert_eq!(answer(&handler).expect_err("it panicked").code, CODE_PANIC);
+        }
+    }
+
+    #[test]
+    fn a_handler_gets_sender_and_body() {
+        let echo = Handler::new(|from: MemberId, body| async move {
+            assert_eq!(from, MemberId([1; 32]));
+            Ok(body)
+        });
+        assert_eq!(answer(&echo), Ok(b"hi".to_vec()));
+    }
+}

@@ -1,0 +1,36 @@
+//! One generic event loop and one [`Client`] for every runtime.
+//!
+//! ```text
+//!   your code ── Client ──┐ commands (bounded)        ┌── handler tasks (bounded, timed)
+//!                         ▼                           │
+//!   UDP socket ◄──► the loop: owns the Node ──────────┼── save: one at a time, newest wins
+//!   (Runtime)        one timer, a budget per turn     └── name look-ups
+//! ```
+//!
+//! The loop names no runtime: a driver gives it a [`Runtime`], which is all that differs between tokio and smol. The
+//! loop never waits for a peer: what a peer causes is either done at once, queued within a named bound, or dropped.
+
+mod builder;
+mod client;
+mod clock;
+mod error;
+mod events;
+mod handler;
+mod run;
+mod runtime;
+mod saver;
+mod stand_in;
+mod waits;
+mod wire;
+mod work;
+
+pub use builder::Builder;
+pub use client::{CALLS_MAX, Client, Explained, REQUEST_TIMEOUT};
+pub use error::{ClientError, StartError, Stopped};
+pub use events::{EVENTS_MAX, Event, Events};
+pub use handler::{
+    CODE_BUSY, CODE_NO_HANDLER, CODE_PANIC, CODE_TIMEOUT, HANDLER_LIMIT, HANDLERS_MAX, HANDLERS_PER_MEMBER,
+};
+pub use run::{LEAVE_LIMIT, STOP_LIMIT};
+pub use runtime::{Runtime, Socket};
+pub use stand_in::*;

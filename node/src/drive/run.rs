@@ -1,0 +1,393 @@
+//! The loop.
+
+use super::{
+    Runtime, Socket, Store,
+    client::Call,
+    clock::Clock,
+    error::ClientError,
+    events::Registry,
+    handler::Handler,
+    saver::Saver,
+    waits::{Conditions, Requests},
+    wire::Wire,
+    work::{Done, Handlers, Lookups, Work},
+};
+use crate::node::{Input, Node, NodeEvent, Output};
+use async_channel::{Receiver, RecvError};
+use futures_channel::oneshot;
+use futures_util::{FutureExt, pin_mut, select_biased};
+use ifrit_core::{
+    event::{Command, Refused},
+    time::{Mono, Now},
+};
+use std::{
+    future::{Future, pending, poll_fn},
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+/// Datagrams read in one turn. With 64 signature checks at 40 µs each, a turn stays near 3 ms.
+const DATAGRAMS_PER_TURN: usize = 64;
+/// Calls of clients carried out in one turn.
+const CALLS_PER_TURN: usize = 32;
+/// Outputs of the node carried out in one turn.
+const OUTPUTS_PER_TURN: usize = 256;
+/// Before a command that the node refused for back-pressure is offered again.
+const REFUSED_RETRY: Duration = Duration::from_millis(5);
+/// After an error of the socket's readiness, so that a broken one does not keep a core busy.
+const ERROR_PAUSE: Duration = Duration::from_millis(100);
+
+/// Time that a goodbye takes at most: a few round trips, with one loss.
+pub const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+/// Time that a stop takes at most, after a goodbye if there is one: the disk may be slow.
+pub const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// One member and everything around it. Dropping it ends all that clients wait for.
+pub(super) struct Loop<R: Runtime> {
+    node: Node,
+    wire: Wire<R::Socket>,
+    clock: Clock,
+    work: Work<R>,
+    done: Receiver<Done>,
+    calls: Receiver<Call>,
+    /// A command that the node refused for back-pressure; no other call is taken before it.
+    refused: Option<Call>,
+    events: Registry,
+    requests: Requests,
+    conditions: Conditions,
+    saver: Saver,
+    lookups: Lookups,
+    handlers: Handlers,
+    /// When the node wants to be called; `None` after a drain that its budget cut short.
+    until: Option<Mono>,
+    phase: Phase,
+    stopping: Vec<oneshot::Sender<()>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// The goodbye is on its way; until then at the latest.
+    Leaving(Mono),
+    /// Links are closed; what goes to socket and disk may take until then.
+    Stopping(Mono),
+}
+
+/// What ended a wait.
+enum Woken {
+    Ready,
+    Broken,
+    Done(Done),
+    Call(Result<Call, RecvError>),
+}
+
+impl<R: Runtime> Loop<R> {
+    #[expect(clippy::too_many_arguments, reason = "called once, by the builder, with what it made")]
+    pub(super) fn new(
+        runtime: R,
+        socket: R::Socket,
+        node: Node,
+        clock: Clock,
+        calls: Receiver<Call>,
+        events: Registry,
+        store: Option<Store>,
+        handler: Option<Handler>,
+    ) -> Self {
+        let (work, done) = Work::new(runtime);
+        Self {
+            node,
+            wire: Wire::new(socket),
+            clock,
+            work,
+            done,
+            calls,
+            refused: None,
+            events,
+            requests: Requests::default(),
+            conditions: Conditions::default(),
+            saver: Saver::new(store),
+            lookups: Lookups::default(),
+            handlers: Handlers::new(handler),
+            until: Some(Mono(0)),
+            phase: Phase::Running,
+            stopping: Vec::new(),
+        }
+    }
+
+    /// Runs until somebody stops it or the last client is gone.
+    pub(super) async fn run(mut self) {
+        while !self.turn() {
+            if self.until.is_none() {
+                yield_now().await;
+                continue;
+            }
+            match self.wait().await {
+                Woken::Ready => {}
+                Woken::Broken => self.work.runtime.sleep_until(self.work.runtime.now() + ERROR_PAUSE).await,
+                Woken::Done(done) => self.ended(done),
+                Woken::Call(Ok(call)) => self.call(call),
+                // The last client is gone; a goodbye under way goes on.
+                Woken::Call(Err(_)) if self.phase == Phase::Running => self.stop(false),
+                Woken::Call(Err(_)) => {}
+            }
+        }
+        let stopping = std::mem::take(&mut self.stopping);
+        // Socket and directory are free before anybody hears that.
+        drop(self);
+        stopping.into_iter().for_each(|done| _ = done.send(()));
+    }
+
+    fn now(&self) -> Now {
+        self.clock.now(self.work.runtime.now())
+    }
+
+    /// Takes what came, within a budget for each source, then carries out what the node wants. Whether that was the
+    /// last turn.
+    fn turn(&mut self) -> bool {
+        while let Ok(done) = self.done.try_recv() {
+            self.ended(done);
+        }
+        self.wake();
+        self.receive();
+        self.take_calls();
+        self.drain();
+        let now = self.now().mono;
+        self.saver.retry(&self.work, now);
+        self.conditions.check(now, &self.node);
+        self.advance(now)
+    }
+
+    fn wake(&mut self) {
+        let now = self.now();
+        if self.until.is_some_and(|until| until <= now.mono) {
+            self.feed(now, Input::Wake);
+        }
+    }
+
+    fn receive(&mut self) {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let now = self.clock.now(self.work.runtime.now());
+            let Some((from, bytes)) = self.wire.receive() else { return };
+            if let Err(refused) =
+                self.node.handle(now, Input::Datagram { from, local: None, ecn: None, bytes })
+            {
+                tracing::debug!(%from, %refused, "the node refused a datagram");
+            }
+        }
+    }
+
+    fn take_calls(&mut self) {
+        for _ in 0..CALLS_PER_TURN {
+            let Some(call) = self.refused.take().or_else(|| self.calls.try_recv().ok()) else { return };
+            self.call(call);
+            if self.refused.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Carries out what the node wants.
+    fn drain(&mut self) {
+        self.wire.flush();
+        for _ in 0..OUTPUTS_PER_TURN {
+            let now = self.now();
+            match self.node.poll(now) {
+                Output::Datagram { to, segment, bytes, .. } => self.wire.send(to, bytes, segment),
+                Output::Resolve { seed, name } => self.lookups.ask(&self.work, seed, name.to_owned()),
+                Output::Persist { seq, what } => {
+                    if let Some(seq) = self.saver.order(&self.work, seq, what) {
+                        self.feed(now, Input::Persisted { seq });
+                    }
+                }
+                Output::Notify(event) => self.tell(now, event),
+                Output::Wait { until, .. } => return self.until = Some(until.unwrap_or(Mono::NEVER)),
+            }
+        }
+        self.until = None;
+    }
+
+    fn tell(&mut self, now: Now, event: NodeEvent) {
+        match event {
+            NodeEvent::Member(notice) => {
+                self.conditions.look_again();
+                self.events.publish(&notice);
+            }
+            NodeEvent::Reply { id, result } => self.requests.answer(id, result),
+            NodeEvent::Request { token, from, body } => {
+                if let Some(answer) = self.handlers.start(&self.work, token, from, body) {
+                    self.node.respond(now, token, answer);
+                }
+            }
+        }
+    }
+
+    fn ended(&mut self, done: Done) {
+        let now = self.now();
+        match done {
+            Done::Saved { store, result } => {
+                if let Some(seq) = self.saver.ended(&self.work, now.mono, store, result) {
+                    self.feed(now, Input::Persisted { seq });
+                }
+            }
+            Done::Resolved { seed, addrs } => {
+                self.lookups.ended(&self.work);
+                self.feed(now, Input::Resolved { seed, addrs: &addrs });
+            }
+            Done::Answered { token, from, answer } => {
+                self.handlers.ended(&from);
+                self.node.respond(now, token, answer);
+            }
+        }
+    }
+
+    fn call(&mut self, call: Call) {
+        let now = self.now();
+        match call {
+            Call::Command(command, done) => self.command(now, command, done),
+            Call::SetSeeds(seeds) => self.node.set_seeds(now, seeds),
+            Call::Request { ticket, to, body, timeout, reply } => {
+                let id = self.node.request(now, to, &body, timeout);
+                self.requests.add(id, ticket, reply);
+            }
+            Call::Cancel(ticket) => {
+                if let Some(id) = self.requests.cancel(ticket) {
+                    self.node.cancel(now, id);
+                }
+            }
+            Call::Query(look) => look(&self.node),
+            Call::WaitFor(condition, met) => self.conditions.add(condition, met),
+            Call::Stop { leave, done } => {
+                self.stopping.push(done);
+                self.stop(leave);
+            }
+        }
+    }
+
+    fn command(&mut self, now: Now, command: Command, done: oneshot::Sender<Result<(), ClientError>>) {
+        match self.node.handle(now, Input::Command(command.clone())) {
+            Err(Refused::Backpressure) => self.refused = Some(Call::Command(command, done)),
+            result => drop(done.send(result.map_err(ClientError::from))),
+        }
+    }
+
+    /// Gives the node what it may not refuse for good.
+    fn feed(&mut self, now: Now, input: Input<'_>) {
+        if let Err(refused) = self.node.handle(now, input) {
+            tracing::debug!(%refused, "the node refused an input");
+        }
+    }
+
+    /// Begins to end; again is nothing new, save that a stop cuts a goodbye short.
+    fn stop(&mut self, leave: bool) {
+        let now = self.now();
+        match self.phase {
+            Phase::Running if leave => {
+                self.feed(now, Input::Command(Command::Leave));
+                self.phase = Phase::Leaving(now.mono + LEAVE_LIMIT);
+            }
+            Phase::Running => self.close(now),
+            Phase::Leaving(_) if !leave => self.close(now),
+            Phase::Leaving(_) | Phase::Stopping(_) => {}
+        }
+    }
+
+    fn close(&mut self, now: Now) {
+        self.node.stop(now);
+        self.phase = Phase::Stopping(now.mono + STOP_LIMIT);
+        self.until = None;
+    }
+
+    /// Goes on to the next phase if it is time; whether all is over.
+    fn advance(&mut self, now: Mono) -> bool {
+        match self.phase {
+            Phase::Running => false,
+            Phase::Leaving(limit) => {
+                if now >= limit || self.until == Some(Mono::NEVER) {
+                    self.close(self.now());
+                }
+                false
+            }
+            Phase::Stopping(limit) => {
+                let quiet = self.until.is_some() && !self.wire.is_full() && !self.saver.is_busy();
+                quiet || now >= limit
+            }
+        }
+    }
+
+    /// When a turn is due even if nothing comes.
+    fn deadline(&self) -> Option<Mono> {
+        let limit = match self.phase {
+            Phase::Running => None,
+            Phase::Leaving(limit) | Phase::Stopping(limit) => Some(limit),
+        };
+        let again = self.refused.as_ref().map(|_| self.now().mono + REFUSED_RETRY);
+        let soonest = [self.until, limit, again, self.saver.deadline(), self.conditions.deadline()];
+        soonest.into_iter().flatten().min()
+    }
+
+    /// Ends with the first thing that comes. Nothing is lost by the others being dropped.
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "the loop is Send but not Sync, as its node is")]
+    async fn wait(&mut self) -> Woken {
+        let at = self.deadline().and_then(|at| self.clock.instant(at));
+        let gone = self.phase != Phase::Running && self.calls.is_closed();
+        let (socket, runtime) = (self.wire.socket(), &self.work.runtime);
+        let readable = socket.readable().fuse();
+        let writable = when(self.wire.is_full(), socket.writable()).fuse();
+        let calls = when(self.refused.is_none() && !gone, self.calls.recv()).fuse();
+        let done = self.done.recv().fuse();
+        let timer = sleep(runtime, at).fuse();
+        pin_mut!(readable, writable, calls, done, timer);
+        select_biased! {
+            result = readable => woken(&result),
+            () = timer => Woken::Ready,
+            result = writable => woken(&result),
+            done = done => done.map_or(Woken::Ready, Woken::Done),
+            call = calls => Woken::Call(call),
+        }
+    }
+}
+
+/// Whoever still waits hears that it is over, also when a panic ended the loop.
+impl<R: Runtime> Drop for Loop<R> {
+    fn drop(&mut self) {
+        self.calls.close();
+        while let Ok(call) = self.calls.try_recv() {
+            drop(call);
+        }
+        self.events.end();
+    }
+}
+
+async fn sleep<R: Runtime>(runtime: &R, until: Option<Instant>) {
+    match until {
+        Some(until) => runtime.sleep_until(until).await,
+        None => pending().await,
+    }
+}
+
+async fn when<T>(wanted: bool, future: impl Future<Output = T>) -> T {
+    if wanted { future.await } else { pending().await }
+}
+
+fn woken(result: &std::io::Result<()>) -> Woken {
+    match result {
+        Ok(()) => Woken::Ready,
+        Err(error) => {
+            tracing::error!(%error, "the socket fails");
+            Woken::Broken
+        }
+    }
+}
+
+/// Lets the runtime's other tasks run.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
+}

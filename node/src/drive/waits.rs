@@ -1,0 +1,80 @@
+//! Who waits for what.
+
+use super::client::{Condition, ReplyTo, Ticket};
+use crate::{
+    app::{RequestError, RequestId},
+    node::Node,
+};
+use futures_channel::oneshot;
+use ifrit_core::time::Mono;
+use std::{collections::BTreeMap, time::Duration};
+
+/// Between looks at the conditions of [`Client::wait_for`](super::Client::wait_for) when nothing is told.
+const CONDITION_PERIOD: Duration = Duration::from_millis(100);
+
+/// Callers that wait for answers from other members. Each is a caller's future, or about to be cancelled; node bounds
+/// what is in flight.
+#[derive(Default)]
+pub(super) struct Requests {
+    callers: BTreeMap<RequestId, (Ticket, ReplyTo)>,
+    ids: BTreeMap<Ticket, RequestId>,
+}
+
+impl Requests {
+    pub(super) fn add(&mut self, id: RequestId, ticket: Ticket, reply: ReplyTo) {
+        self.ids.insert(ticket, id);
+        self.callers.insert(id, (ticket, reply));
+    }
+
+    /// The answer has come; the caller may be gone.
+    pub(super) fn answer(&mut self, id: RequestId, result: Result<Vec<u8>, RequestError>) {
+        if let Some((ticket, reply)) = self.callers.remove(&id) {
+            self.ids.remove(&ticket);
+            drop(reply.send(result));
+        }
+    }
+
+    /// The caller has gone: the request to cancel, if it is not answered yet.
+    pub(super) fn cancel(&mut self, ticket: Ticket) -> Option<RequestId> {
+        let id = self.ids.remove(&ticket)?;
+        self.callers.remove(&id);
+        Some(id)
+    }
+}
+
+/// Callers that wait until a view is as they want it.
+#[derive(Default)]
+pub(super) struct Conditions {
+    waiting: Vec<(Condition, oneshot::Sender<()>)>,
+    /// When to look again.
+    due: Mono,
+}
+
+impl Conditions {
+    pub(super) fn add(&mut self, condition: Condition, met: oneshot::Sender<()>) {
+        self.waiting.push((condition, met));
+        self.look_again();
+    }
+
+    /// The view may have changed.
+    pub(super) fn look_again(&mut self) {
+        self.due = Mono(0);
+    }
+
+    /// When to call [`Conditions::check`].
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        (!self.waiting.is_empty()).then_some(self.due)
+    }
+
+    /// Lets those go whose condition holds, and forgets those whose caller has gone.
+    pub(super) fn check(&mut self, now: Mono, node: &Node) {
+        if self.waiting.is_empty() || now < self.due {
+            return;
+        }
+        self.due = now + CONDITION_PERIOD;
+        self.waiting.retain_mut(|(_, met)| !met.is_canceled());
+        for (_, met) in self.waiting.extract_if(.., |(condition, _)| condition(node.view())) {
+            _ = met.send(());
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What runs beside the loop, and comes back to it: saves, name look-ups, answers to requests.
+
+use super::{
+    HANDLER_LIMIT, HANDLERS_MAX, HANDLERS_PER_MEMBER, Runtime, Store, StoreError,
+    client::Answer,
+    handler::{CODE_BUSY, CODE_NO_HANDLER, CODE_TIMEOUT, Handler, failure},
+};
+use crate::app::RequestToken;
+use async_channel::{Receiver, Sender};
+use futures_util::{FutureExt, pin_mut, select_biased};
+use ifrit_core::id::MemberId;
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, ToSocketAddrs},
+};
+
+/// Names looked up at a time; a dead name server blocks a thread for each.
+const LOOKUPS_MAX: usize = 4;
+
+/// Something that ran beside the loop has ended.
+pub(super) enum Done {
+    /// The store comes back; `None` if the save panicked.
+    Saved { store: Option<Store>, result: Result<(), StoreError> },
+    /// Empty: the name has no address, or not now.
+    Resolved { seed: u16, addrs: Vec<SocketAddr> },
+    /// The application's answer.
+    Answered { token: RequestToken, from: MemberId, answer: Answer },
+}
+
+/// Starts what runs beside the loop. Each kind has an own bound, and the channel has room for all of them.
+pub(super) struct Work<R> {
+    pub(super) runtime: R,
+    pub(super) done: Sender<Done>,
+}
+
+impl<R: Runtime> Work<R> {
+    pub(super) fn new(runtime: R) -> (Self, Receiver<Done>) {
+        let (done, ended) = async_channel::bounded(HANDLERS_MAX + LOOKUPS_MAX + 1);
+        (Self { runtime, done }, ended)
+    }
+
+    /// Runs `work` where it may block and sends what `finish` makes of it; `None` if it panicked.
+    pub(super) fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+        finish: impl FnOnce(Option<T>) -> Done + Send + 'static,
+    ) {
+        let (runtime, done) = (self.runtime.clone(), self.done.clone());
+        self.runtime.spawn(async move {
+            let result = runtime.spawn_blocking(work).await;
+            // The loop has ended: nobody waits for it.
+            drop(done.send(finish(result)).await);
+        });
+    }
+}
+
+/// Looks up seeds' names.
+#[derive(Default)]
+pub(super) struct Lookups {
+    waiting: BTreeMap<u16, String>,
+    running: usize,
+}
+
+impl Lookups {
+    /// Looks `name` up; a name that still waits for the same seed is replaced.
+    pub(super) fn ask<R: Runtime>(&mut self, work: &Work<R>, seed: u16, name: String) {
+        self.waiting.insert(seed, name);
+        self.start(work);
+    }
+
+    /// One has ended.
+    pub(super) fn ended<R: Runtime>(&mut self, work: &Work<R>) {
+        self.running -= 1;
+        self.start(work);
+    }
+
+    fn start<R: Runtime>(&mut self, work: &Work<R>) {
+        while self.running < LOOKUPS_MAX {
+            let Some((seed, name)) = self.waiting.pop_first() else { return };
+            self.running += 1;
+            work.blocking(
+                move || name.to_socket_addrs().map(Iterator::collect).unwrap_or_default(),
+                move |addrs| Done::Resolved { seed, addrs: addrs.unwrap_or_default() },
+            );
+        }
+    }
+}
+
+/// Runs the application's handler, within bounds in all and per member.
+pub(super) struct Handlers {
+    handler: Option<Handler>,
+    running: BTreeMap<MemberId, usize>,
+    total: usize,
+}
+
+impl Handlers {
+    pub(super) fn new(handler: Option<Handler>) -> Self {
+        Self { handler, running: BTreeMap::new(), total: 0 }
+    }
+
+    /// Starts answering; `Some` if the answer is known at once, because there is no handler or no room.
+    pub(super) fn start<R: Runtime>(
+        &mut self,
+        work: &Work<R>,
+        token: RequestToken,
+        from: MemberId,
+        body: Vec<u8>,
+    ) -> Option<Answer> {
+        let Some(handler) = self.handler.clone() else {
+            return Some(Err(failure(CODE_NO_HANDLER, "no requests are handled here")));
+        };
+        let of_member = self.running.get(&from).copied().unwrap_or(0);
+        if self.total >= HANDLERS_MAX || of_member >= HANDLERS_PER_MEMBER {
+            return Some(Err(failure(CODE_BUSY, "too many requests are being answered: try again later")));
+        }
+        self.running.insert(from, of_member + 1);
+        self.total += 1;
+        work.runtime.spawn(answer(work.runtime.clone(), work.done.clone(), handler, token, from, body));
+        None
+    }
+
+    /// One has ended.
+    pub(super) fn ended(&mut self, from: &MemberId) {
+        self.total -= 1;
+        if let Some(of_member) = self.running.get_mut(from) {
+            *of_member -= 1;
+            if *of_member == 0 {
+                self.running.remove(from);
+            }
+        }
+    }
+}
+
+/// Runs one handler until it answers, its time is over or the loop has ended.
+async fn answer<R: Runtime>(
+    runtime: R,
+    done: Sender<Done>,
+    handler: Handler,
+    token: RequestToken,
+    from: MemberId,
+    body: Vec<u8>,
+) {
+    let answering = handler.answer(from, body).fuse();
+    let limit = runtime.sleep_until(runtime.now() + HANDLER_LIMIT).fuse();
+    let ended = done.closed().fuse();
+    pin_mut!(answering, limit, ended);
+    let answer = select_biased! {
+        answer = answering => answer,
+        () = limit => Err(failure(CODE_TIMEOUT, "the handler took too long")),
+        () = ended => return,
+    };
+    drop(done.send(Done::Answered { token, from, answer }).await);
+}
