@@ -15,7 +15,7 @@ const PRIVATE_DIR: u32 = 0o700;
 ///
 /// On error the old file stands and the temporary one is gone.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     set_mode(file.as_file(), PRIVATE)?;
     file.write_all(bytes)?;
