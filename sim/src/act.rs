@@ -1,9 +1,8 @@
 //! A process's turn: an event in, its actions out.
 
 use crate::{
-    brain::Brain,
-    happen::{Dial, Happening, Load, Save, What},
-    net::HANDSHAKE_DEADLINE,
+    brain::{Brain, member_of},
+    happen::{Happening, Save, What},
     node::{Fate, Node},
     tamper::{Hand, Injected, Tamper, Wire},
     world::{Observed, World},
@@ -11,7 +10,7 @@ use crate::{
 use core::time::Duration;
 use ifrit_core::{
     action::{Action, Notice, Persist},
-    event::{Command, Event, Lane, Refused},
+    event::{Command, Event, Refused},
     id::MemberId,
     time::Mono,
 };
@@ -192,7 +191,7 @@ impl World {
         let Some(takes) = self.setup.disk else { return };
         let what = Save::new(what, || {
             let mut records = Vec::new();
-            if let Some(member) = brain.member() {
+            if let Some(member) = member_of(brain) {
                 member.view().snapshot(&mut records);
             }
             records
@@ -212,12 +211,12 @@ impl World {
     /// Whether the process's tamper lets the brain hear `event`.
     fn tampered(&mut self, node: usize, event: &Event<'_>) -> bool {
         match *event {
-            Event::Datagram { from, bytes } => self.asks(node, |tamper, hand| {
-                tamper.hears(hand, from, Wire::Datagram(bytes))
-            }),
-            Event::Frame { from, lane, bytes } => self.asks(node, |tamper, hand| {
-                tamper.hears(hand, from, Wire::Frame(lane, bytes))
-            }),
+            Event::Datagram { from, bytes } => {
+                self.asks(node, |tamper, hand| tamper.hears(hand, from, Wire::Datagram(bytes)))
+            }
+            Event::Frame { from, lane, bytes } => {
+                self.asks(node, |tamper, hand| tamper.hears(hand, from, Wire::Frame(lane, bytes)))
+            }
             _ => true,
         }
     }
@@ -243,7 +242,7 @@ impl World {
             me: *id,
             params: self.network.params(),
             signer: &mut *self.network.signer(scalar),
-            member: brain.as_deref().and_then(Brain::member),
+            member: brain.as_deref().and_then(member_of),
             linked: &linked,
             out: Vec::new(),
             wake: None,

@@ -8,7 +8,7 @@ use ifrit_core::{
     seed::Seed,
     time::Now,
 };
-use std::fmt;
+use std::{any::Any, fmt};
 
 /// All that a process has when it starts.
 #[derive(Debug)]
@@ -33,8 +33,13 @@ pub trait Brain: fmt::Debug {
     fn handle(&mut self, now: Now, event: Event<'_>) -> Result<(), Refused>;
     /// See [`Member::poll_action`].
     fn poll_action(&mut self) -> Action<'_>;
-    /// The real member, if this is one.
-    fn member(&self) -> Option<&Member>;
+    /// For looking inside.
+    fn any(&self) -> &dyn Any;
+}
+
+/// The real member, if `brain` is one.
+pub fn member_of(brain: &dyn Brain) -> Option<&Member> {
+    brain.any().downcast_ref()
 }
 
 impl Brain for Member {
@@ -46,8 +51,8 @@ impl Brain for Member {
         Self::poll_action(self)
     }
 
-    fn member(&self) -> Option<&Member> {
-        Some(self)
+    fn any(&self) -> &dyn Any {
+        self
     }
 }
 

@@ -13,7 +13,13 @@ use ifrit_core::{event::Event, id::MemberId};
 const FLIGHTS: u8 = 3;
 
 impl World {
-    pub(crate) fn dial(&mut self, node: usize, addr: SocketAddr, expect: Option<MemberId>, seed: Option<u16>) {
+    pub(crate) fn dial(
+        &mut self,
+        node: usize,
+        addr: SocketAddr,
+        expect: Option<MemberId>,
+        seed: Option<u16>,
+    ) {
         let target = self.by_addr.get(&addr).copied().unwrap_or(node);
         let dials = self.dials.entry((node, target)).or_default();
         *dials += 1;
@@ -29,7 +35,15 @@ impl World {
             None => {
                 let at = self.now + HANDSHAKE_PTO;
                 let addr = self.nodes[node].addr;
-                let dial = Dial { addr, expect: None, seed: Some(seed), started: at, flights: 0, attempt: 0, count: 0 };
+                let dial = Dial {
+                    addr,
+                    expect: None,
+                    seed: Some(seed),
+                    started: at,
+                    flights: 0,
+                    attempt: 0,
+                    count: 0,
+                };
                 self.later(node, at, What::Failed(dial));
             }
         }
@@ -45,15 +59,17 @@ impl World {
             return;
         }
         let target = self.by_addr.get(&dial.addr).copied().filter(|target| *target != node);
-        if let Some(target) = target.filter(|target| self.is_alive(node, *target)) {
-            return self.dial_done(node, target, &dial);
+        if let Some(target) =
+            target.filter(|target| self.is_wanted(*target, &dial) && self.is_alive(node, *target))
+        {
+            return self.already_linked(node, target, dial);
         }
         let answers = target.filter(|target| self.nodes[*target].runs());
         if dial.flights == 0 {
             self.nodes[node].sent += INITIAL;
         }
         if let Some(target) = answers {
-            if dial.expect.is_some_and(|member| member != self.nodes[target].id) {
+            if !self.is_wanted(target, &dial) {
                 // TLS tells at once that somebody else is there.
                 let at = self.now + self.net.latency.mean() * 2;
                 return self.later(node, at, What::Failed(dial));
@@ -71,8 +87,20 @@ impl World {
         }
     }
 
+    fn is_wanted(&self, target: usize, dial: &Dial) -> bool {
+        dial.expect.is_none_or(|member| member == self.nodes[target].id)
+    }
+
+    /// The link is there, or will be in a moment by the other's dial.
+    fn already_linked(&mut self, node: usize, target: usize, dial: Dial) {
+        match self.nodes[node].connecting.get(&target) {
+            Some((_, at)) => self.later(node, (*at).max(self.now), What::Dial(dial)),
+            None => self.dial_done(node, target, &dial),
+        }
+    }
+
     /// Flights arrive until one is lost. What is sent again goes twice, as QUIC's probes do.
-    fn fly(&mut self, node: usize, target: usize, dial: &mut Dial) {
+    fn fly(&self, node: usize, target: usize, dial: &mut Dial) {
         let copies = if dial.attempt == 0 { 1 } else { 2 };
         while dial.flights < FLIGHTS {
             let (from, to) = if dial.flights == 1 { (target, node) } else { (node, target) };

@@ -1,12 +1,7 @@
 //! All that can wait in the queue.
 
 use core::net::SocketAddr;
-use ifrit_core::{
-    action::Persist,
-    event::Lane,
-    id::MemberId,
-    time::Mono,
-};
+use ifrit_core::{action::Persist, event::Lane, id::MemberId, time::Mono};
 use std::rc::Rc;
 
 /// Something that happens in one process.
@@ -76,7 +71,11 @@ pub(crate) struct Packet {
 #[derive(Clone, Debug)]
 pub(crate) enum Load {
     Datagram(Rc<[u8]>),
-    Frame { lane: Lane, sequence: u32, bytes: Rc<[u8]> },
+    Frame {
+        lane: Lane,
+        sequence: u32,
+        bytes: Rc<[u8]>,
+    },
     /// Only acknowledges.
     Ack,
     /// Closes the link, or says that nobody knows it (a stateless reset).

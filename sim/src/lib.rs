@@ -7,7 +7,7 @@
 //! ```
 //!
 //! One thread, one [`Queue`](queue::Queue) ordered by (time, sequence), and fault decisions that are hashes of what they
-//! decide ([`rng`]): the same [`Setup`](world::Setup) gives the same run, bit for bit. The core's real bytes travel.
+//! decide ([`rng`]): the same [`Setup`] gives the same run, bit for bit. The core's real bytes travel.
 //! How a link behaves is said in [`transport`].
 
 mod act;

@@ -65,7 +65,7 @@ impl Latency {
             }
             Self::Exponential { min, mean, max } => {
                 let scale = u128::from(nanos(mean.saturating_sub(min)));
-                let extra = (scale * u128::from(exponential(bits)) >> 32) as u64;
+                let extra = ((scale * u128::from(exponential(bits))) >> 32) as u64;
                 (min + Duration::from_nanos(extra)).min(max)
             }
         }
@@ -199,11 +199,11 @@ mod tests {
     fn latency_stays_within_its_bounds() {
         let ms = Duration::from_millis;
         let faults = Faults::new(5);
-        for latency in [
-            Latency::Uniform(ms(1), ms(5)),
-            Latency::Exponential { min: ms(1), mean: ms(3), max: ms(20) },
-        ] {
-            let drawn: Vec<_> = (0..1000).map(|n| latency.draw(faults.bits(Class::Latency, 0, 1, n))).collect();
+        for latency in
+            [Latency::Uniform(ms(1), ms(5)), Latency::Exponential { min: ms(1), mean: ms(3), max: ms(20) }]
+        {
+            let drawn: Vec<_> =
+                (0..1000).map(|n| latency.draw(faults.bits(Class::Latency, 0, 1, n))).collect();
             assert!(drawn.iter().all(|took| (ms(1)..=ms(20)).contains(took)));
             let mean = drawn.iter().sum::<Duration>() / 1000;
             assert!((ms(2) + ms(1) / 2..ms(4)).contains(&mean), "{mean:?}");

@@ -69,14 +69,14 @@ pub fn below(bits: u64, bound: u64) -> u64 {
 
 /// −ln(u) of a uniform u, in 2⁻³² units, from 64 random bits: integers only, so that every machine agrees.
 ///
-/// The mantissa's logarithm is linear between powers of two: at most 0.06 too low.
+/// The mantissa's logarithm is linear between powers of two: at most 0.06 too high, 0.04 on average.
 pub fn exponential(bits: u64) -> u64 {
     const LN2: u128 = 2_977_044_472; // ln 2 · 2³²
     let bits = bits | 1;
     let zeros = bits.leading_zeros();
     let mantissa = (bits << zeros) << 1 >> 32; // u = 2^-(zeros+1) · (1 + mantissa / 2³²)
     let log2 = (u128::from(zeros + 1) << 32) - u128::from(mantissa);
-    (log2 * LN2 >> 32) as u64
+    ((log2 * LN2) >> 32) as u64
 }
 
 #[cfg(test)]
@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn decisions_depend_on_everything_and_on_nothing_else() {
-        let bits = |seed, class, source, destination, n| Faults::new(seed).bits(class, source, destination, n);
+        let bits =
+            |seed, class, source, destination, n| Faults::new(seed).bits(class, source, destination, n);
         let one = bits(1, Class::Loss, 2, 3, 4);
         assert_eq!(one, bits(1, Class::Loss, 2, 3, 4));
         assert_ne!(one, bits(2, Class::Loss, 2, 3, 4));
@@ -104,11 +105,11 @@ mod tests {
     }
 
     #[test]
-    fn exponential_has_mean_one() {
+    fn exponential_has_about_mean_one() {
         let faults = Faults::new(3);
         let sum: u128 =
             (0..100_000).map(|n| u128::from(exponential(faults.bits(Class::Latency, 0, 0, n)))).sum();
-        let mean = sum / 100_000 * 1000 >> 32;
-        assert!((920..1020).contains(&mean), "{mean}");
+        let mean = (sum / 100_000 * 1000) >> 32;
+        assert!((1020..1060).contains(&mean), "{mean}");
     }
 }

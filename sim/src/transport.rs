@@ -91,7 +91,8 @@ impl World {
 
     /// Lets a packet arrive, whoever runs there then.
     fn put(&mut self, node: usize, at: Mono, link: Link, packet: Packet) {
-        self.queue.push(at, crate::happen::Happening { node, life: None, what: What::Packet { link, packet } });
+        self.queue
+            .push(at, crate::happen::Happening { node, life: None, what: What::Packet { link, packet } });
     }
 
     /// A packet arrives at `node`.
@@ -138,9 +139,13 @@ impl World {
         }
         self.nodes[node].sent += ACK_ONLY;
         let back = Link { peer: node, generation: link.generation };
+        let passes = self.net.passes(node, link.peer);
+        let now = self.now;
         let Some(peer) = self.end(link.peer, back) else { return };
         if peer.pinged.is_none_or(|pinged| pinged > sent) {
-            peer.heard = peer.heard.max(sent);
+            if passes {
+                peer.heard = now;
+            }
             return;
         }
         let Some(count) = self.end(node, link).map(End::count) else { return };
@@ -223,7 +228,8 @@ impl World {
             return;
         }
         if attempt > 0 {
-            let share = bytes.len() as u64 * u64::from(packets) / (bytes.len() as u64).div_ceil(PACKET_ROOM).max(1);
+            let share =
+                bytes.len() as u64 * u64::from(packets) / (bytes.len() as u64).div_ceil(PACKET_ROOM).max(1);
             self.nodes[node].sent += u64::from(packets) * (PACKET_OVERHEAD + FRAME_OVERHEAD) + share;
         }
         let lost = (1..packets).filter(|_| self.packet_lost(node, link)).count() as u32;
@@ -257,7 +263,9 @@ impl World {
         loop {
             let Some(end) = self.end(node, link) else { return };
             let ends = end.lane(lane);
-            let Some(bytes) = ends.early.get(&ends.next_in).filter(|_| !ends.blocked).cloned() else { return };
+            let Some(bytes) = ends.early.get(&ends.next_in).filter(|_| !ends.blocked).cloned() else {
+                return;
+            };
             let refused = self.give(node, Event::Frame { from, lane, bytes: &bytes }).is_err();
             let Some(end) = self.end(node, link) else { return };
             let ends = end.lane(lane);

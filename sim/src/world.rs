@@ -250,7 +250,7 @@ impl World {
     /// # Panics
     /// If it does not run, or is not a real one.
     pub fn member(&self, index: usize) -> &Member {
-        self.brain(index).and_then(Brain::member).expect("a running, real member")
+        self.brain(index).and_then(brain::member_of).expect("a running, real member")
     }
 
     /// What runs in a process.
