@@ -229,7 +229,7 @@ impl Client {
     async fn command(&self, command: CoreCommand) -> Result<(), ClientError> {
         let (done, carried_out) = oneshot::channel();
         self.call(Call::Command(command, done)).await?;
-        carried_out.await.unwrap_or(Err(Stopped.into()))
+        carried_out.await.unwrap_or_else(|_| Err(Stopped.into()))
     }
 
     async fn call(&self, call: Call) -> Result<(), Stopped> {
