@@ -24,7 +24,6 @@ pub mod ring;
 pub mod seed;
 pub mod tags;
 pub mod time;
-pub mod trie;
 pub mod view;
 
 mod read;

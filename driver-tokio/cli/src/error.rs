@@ -41,7 +41,8 @@ mod tests {
 
     #[test]
     fn bad_input_is_two_however_deep_and_all_else_is_one() {
-        let deep = Err::<(), _>(bad_input("no such member")).context("while explaining").unwrap_err();
+        let deep =
+            Err::<(), _>(bad_input("no such member")).context("while explaining").expect_err("an error");
         assert_eq!(exit_code(&deep), 2);
         assert_eq!(exit_code(&anyhow::anyhow!("port in use")), 1);
     }

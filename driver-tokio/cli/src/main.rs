@@ -1,19 +1,28 @@
 //! The `ifrit` command: demo, certificate authority, agent, and the tools that look into a running agent.
 #![forbid(unsafe_code)]
 
+mod agent;
 mod args;
 mod ca_commands;
+mod control;
+mod demo;
 mod error;
 mod output;
+mod render;
+mod rows;
+mod signals;
+mod tools;
 
 use args::{Cli, Command};
 use clap::Parser;
 use output::Out;
 use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let out = Out::new(cli.json);
+    start_logging(&cli.command);
     match run(cli.command, out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error::is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -28,6 +37,23 @@ fn main() -> ExitCode {
 fn run(command: Command, out: Out) -> anyhow::Result<()> {
     match command {
         Command::Ca(command) => ca_commands::run(command, out),
-        command => anyhow::bail!("not built yet: {command:?}"),
+        Command::Demo(args) => demo::run(&args, out),
+        Command::Agent(args) => agent::run(&args, out),
+        Command::Members(args) => tools::members(&args, out),
+        Command::Explain(args) => tools::explain(&args, out),
+        Command::Monitor(args) => tools::monitor(&args, out),
+        Command::Send(args) => tools::send(&args, out),
+        Command::Leave(args) => tools::leave(&args, out),
     }
+}
+
+/// Logs to stderr. An agent says what an operator should know; the other commands say what matters on stdout.
+fn start_logging(command: &Command) {
+    let usual = match command {
+        Command::Agent(_) | Command::Ca(_) => "info",
+        _ => "error",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }

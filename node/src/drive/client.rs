@@ -1,6 +1,7 @@
 //! What a program holds of its member.
 
 use super::{
+    clock::Clock,
     error::{ClientError, Stopped},
     events::{Events, Registry},
 };
@@ -15,6 +16,8 @@ use ifrit_core::{
     crypto::Hash,
     event::Command as CoreCommand,
     id::MemberId,
+    params::NetworkParams,
+    time::Now,
     view::{Explanation, MemberView, View},
 };
 use std::{
@@ -24,7 +27,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Time that [`Client::request`] waits for an answer.
@@ -46,6 +49,8 @@ pub struct Client {
 struct Shared {
     id: MemberId,
     local_addr: SocketAddr,
+    network: NetworkParams,
+    clock: Clock,
     events: Registry,
     tickets: AtomicU64,
 }
@@ -74,14 +79,6 @@ pub(super) type Condition = Box<dyn FnMut(View<'_>) -> bool + Send>;
 /// Where the answer to a request goes.
 pub(super) type ReplyTo = oneshot::Sender<Result<Vec<u8>, RequestError>>;
 
-/// How a member ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    Leave,
-    Stop,
-    Abort,
-}
-
 /// What clients ask of the loop.
 pub(super) enum Call {
     Command(CoreCommand, oneshot::Sender<Result<(), ClientError>>),
@@ -90,12 +87,19 @@ pub(super) enum Call {
     Cancel(Ticket),
     Query(Box<dyn FnOnce(&Node) + Send>),
     WaitFor(Condition, oneshot::Sender<()>),
-    End { how: End, done: oneshot::Sender<()> },
+    Stop { leave: bool, done: oneshot::Sender<()> },
 }
 
 impl Client {
-    pub(super) fn new(id: MemberId, local_addr: SocketAddr, events: Registry, calls: Sender<Call>) -> Self {
-        let shared = Shared { id, local_addr, events, tickets: AtomicU64::new(0) };
+    pub(super) fn new(
+        id: MemberId,
+        local_addr: SocketAddr,
+        network: NetworkParams,
+        clock: Clock,
+        events: Registry,
+        calls: Sender<Call>,
+    ) -> Self {
+        let shared = Shared { id, local_addr, network, clock, events, tickets: AtomicU64::new(0) };
         Self { shared: Arc::new(shared), calls }
     }
 
@@ -107,6 +111,16 @@ impl Client {
     /// Where its socket is bound; the port is known even if 0 was asked for.
     pub fn local_addr(&self) -> SocketAddr {
         self.shared.local_addr
+    }
+
+    /// What the CA fixed for the network.
+    pub fn network(&self) -> &NetworkParams {
+        &self.shared.network
+    }
+
+    /// The member's clocks: what the times in views and histories are counted on.
+    pub fn now(&self) -> Now {
+        self.shared.clock.now(Instant::now())
     }
 
     /// Ends when the member has joined (R16): from now on its view is the network's.
@@ -205,31 +219,25 @@ impl Client {
     /// Says goodbye to everybody, then stops: nobody needs to accuse this member. Ends when it has stopped, within
     /// [`LEAVE_LIMIT`](super::LEAVE_LIMIT) and [`STOP_LIMIT`](super::STOP_LIMIT).
     pub async fn leave(&self) -> Result<(), Stopped> {
-        self.end(End::Leave).await
+        self.end(true).await
     }
 
     /// Stops without a goodbye, as before a restart. Links are closed, what waits for the disk is saved, the socket
     /// and the directory are free when this ends, within [`STOP_LIMIT`](super::STOP_LIMIT).
     pub async fn stop(&self) -> Result<(), Stopped> {
-        self.end(End::Stop).await
+        self.end(false).await
     }
 
-    /// Ends at once, as a killed process would: no goodbye, no link closed, nothing more sent or saved. For tests and
-    /// demonstrations. Socket and directory are free when this ends.
-    pub async fn abort(&self) -> Result<(), Stopped> {
-        self.end(End::Abort).await
-    }
-
-    async fn end(&self, how: End) -> Result<(), Stopped> {
+    async fn end(&self, leave: bool) -> Result<(), Stopped> {
         let (done, ended) = oneshot::channel();
-        self.call(Call::End { how, done }).await?;
+        self.call(Call::Stop { leave, done }).await?;
         ended.await.map_err(|_| Stopped)
     }
 
     async fn command(&self, command: CoreCommand) -> Result<(), ClientError> {
         let (done, carried_out) = oneshot::channel();
         self.call(Call::Command(command, done)).await?;
-        carried_out.await.unwrap_or_else(|_| Err(Stopped.into()))
+        carried_out.await.unwrap_or(Err(Stopped.into()))
     }
 
     async fn call(&self, call: Call) -> Result<(), Stopped> {

@@ -2,7 +2,7 @@
 
 use super::{
     Runtime, Socket, Store,
-    client::{Call, End},
+    client::Call,
     clock::Clock,
     error::ClientError,
     events::Registry,
@@ -71,8 +71,6 @@ enum Phase {
     Leaving(Mono),
     /// Links are closed; what goes to socket and disk may take until then.
     Stopping(Mono),
-    /// Nothing is done any more.
-    Over,
 }
 
 /// What ended a wait.
@@ -129,7 +127,7 @@ impl<R: Runtime> Loop<R> {
                 Woken::Done(done) => self.ended(done),
                 Woken::Call(Ok(call)) => self.call(call),
                 // The last client is gone; a goodbye under way goes on.
-                Woken::Call(Err(_)) if self.phase == Phase::Running => self.end(End::Stop),
+                Woken::Call(Err(_)) if self.phase == Phase::Running => self.stop(false),
                 Woken::Call(Err(_)) => {}
             }
         }
@@ -146,18 +144,12 @@ impl<R: Runtime> Loop<R> {
     /// Takes what came, within a budget for each source, then carries out what the node wants. Whether that was the
     /// last turn.
     fn turn(&mut self) -> bool {
-        if self.phase == Phase::Over {
-            return true;
-        }
         while let Ok(done) = self.done.try_recv() {
             self.ended(done);
         }
         self.wake();
         self.receive();
         self.take_calls();
-        if self.phase == Phase::Over {
-            return true;
-        }
         self.drain();
         let now = self.now().mono;
         self.saver.retry(&self.work, now);
@@ -264,9 +256,9 @@ impl<R: Runtime> Loop<R> {
             }
             Call::Query(look) => look(&self.node),
             Call::WaitFor(condition, met) => self.conditions.add(condition, met),
-            Call::End { how, done } => {
+            Call::Stop { leave, done } => {
                 self.stopping.push(done);
-                self.end(how);
+                self.stop(leave);
             }
         }
     }
@@ -285,17 +277,17 @@ impl<R: Runtime> Loop<R> {
         }
     }
 
-    /// Begins to end. A stop cuts a goodbye short, an abort cuts everything; otherwise again is nothing new.
-    fn end(&mut self, how: End) {
+    /// Begins to end; again is nothing new, save that a stop cuts a goodbye short.
+    fn stop(&mut self, leave: bool) {
         let now = self.now();
-        match (how, self.phase) {
-            (End::Abort, _) => self.phase = Phase::Over,
-            (End::Leave, Phase::Running) => {
+        match self.phase {
+            Phase::Running if leave => {
                 self.feed(now, Input::Command(Command::Leave));
                 self.phase = Phase::Leaving(now.mono + LEAVE_LIMIT);
             }
-            (End::Stop, Phase::Running | Phase::Leaving(_)) => self.close(now),
-            (End::Leave | End::Stop, _) => {}
+            Phase::Running => self.close(now),
+            Phase::Leaving(_) if !leave => self.close(now),
+            Phase::Leaving(_) | Phase::Stopping(_) => {}
         }
     }
 
@@ -319,14 +311,13 @@ impl<R: Runtime> Loop<R> {
                 let quiet = self.until.is_some() && !self.wire.is_full() && !self.saver.is_busy();
                 quiet || now >= limit
             }
-            Phase::Over => true,
         }
     }
 
     /// When a turn is due even if nothing comes.
     fn deadline(&self) -> Option<Mono> {
         let limit = match self.phase {
-            Phase::Running | Phase::Over => None,
+            Phase::Running => None,
             Phase::Leaving(limit) | Phase::Stopping(limit) => Some(limit),
         };
         let again = self.refused.as_ref().map(|_| self.now().mono + REFUSED_RETRY);

@@ -1,0 +1,47 @@
+//! Which address to tell the others.
+
+use crate::args::AgentArgs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::net::UdpSocket;
+
+/// A documentation address (RFC 5737): routed as any far one. Nothing is sent to it.
+const FAR: &str = "192.0.2.1:9";
+
+/// What to advertise: what the user said, nothing if the socket listens on one address only, else the address of
+/// this machine from which it reaches the CA, a seed, or whatever is far away; the port is the socket's (0).
+pub(crate) async fn choose(args: &AgentArgs, near: Option<String>) -> Option<SocketAddr> {
+    if args.advertise.is_some() || !args.listen.ip().is_unspecified() {
+        return args.advertise;
+    }
+    let targets = near.into_iter().chain(args.seed_addr.iter().cloned()).chain([FAR.to_owned()]);
+    for target in targets {
+        if let Some(ip) = local_ip_towards(&target, args.listen.is_ipv4()).await {
+            return Some(SocketAddr::new(ip, 0));
+        }
+    }
+    tracing::warn!(
+        "no route to anywhere: telling others 127.0.0.1; use --advertise to tell them where you are"
+    );
+    Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))
+}
+
+/// Asks the routing table: connecting a UDP socket sends nothing.
+async fn local_ip_towards(target: &str, v4: bool) -> Option<IpAddr> {
+    let any: IpAddr = if v4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let target = tokio::net::lookup_host(target).await.ok()?.find(|addr| addr.is_ipv4() == v4)?;
+    let socket = UdpSocket::bind((any, 0)).await.ok()?;
+    socket.connect(target).await.ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_neighbour_on_this_machine_is_reached_from_loopback() {
+        let ip = local_ip_towards("127.0.0.1:8300", true).await;
+        assert_eq!(ip, Some(Ipv4Addr::LOCALHOST.into()));
+        assert_eq!(local_ip_towards("[::1]:1", true).await, None, "an IPv4 socket reaches no IPv6 address");
+    }
+}

@@ -1,0 +1,23 @@
+//! Why an agent does not start, in the words of the command line, and whose fault it is.
+
+use crate::{args::AgentArgs, error::bad_input};
+use ifrit_tokio::StartError;
+
+pub(super) fn explain_start(error: StartError, args: &AgentArgs) -> anyhow::Error {
+    let dir = args.dir.display();
+    match error {
+        StartError::NotEnrolled(_) => bad_input(format!(
+            "{dir} holds no identity: enrol with --join INVITE (`ifrit ca invite` writes one), or let the CA issue one \
+             into it (`ifrit ca issue --out {dir}`)"
+        )),
+        StartError::PortInUse(addr) => anyhow::anyhow!(
+            "{addr} is in use: stop the process that has it, or --listen on another port (0 takes any free one)"
+        ),
+        StartError::NoAdvertised(addr) => bad_input(format!(
+            "{addr} is every interface: say with --advertise where the others reach this member"
+        )),
+        StartError::Bind { addr, source } => anyhow::Error::new(source)
+            .context(format!("cannot listen on {addr}: give --listen an address of this machine")),
+        error => error.into(),
+    }
+}

@@ -1,0 +1,222 @@
+//! Rows as text for people.
+
+use crate::{
+    output::{BAD, BOLD, DIM, GOOD, WARN, paint, span_ms},
+    rows::{AccusationRow, EventRow, ExplainRow, MemberRow, PastRow, WatcherRow},
+};
+use anstyle::Style;
+use comfy_table::{ContentArrangement, Table, presets};
+use std::{collections::BTreeMap, fmt::Display, net::SocketAddr};
+
+/// Characters of a short id: `m-` and 40 bits, as [`MemberId::short`](ifrit_core::id::MemberId::short).
+const SHORT: usize = 10;
+
+/// A member id for people's eyes; the tools take it back.
+pub(crate) fn short(id: &str) -> &str {
+    id.get(..SHORT).unwrap_or(id)
+}
+
+/// `ifrit members`.
+pub(crate) fn members(rows: &[MemberRow], full: bool) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["MEMBER", "STATE", "SINCE", "EPOCH", "ADDRESSES", "TAGS"]);
+    for row in rows {
+        let id = if full { &row.id } else { short(&row.id) };
+        table.add_row([
+            format!("{id}{}", if row.me { " (this agent)" } else { "" }),
+            row.state.clone(),
+            span_ms(row.since_ms),
+            row.epoch.to_string(),
+            addrs(&row.addrs),
+            row.tags.clone(),
+        ]);
+    }
+    // Painted line by line: escape codes inside of cells would count as width.
+    let styles = std::iter::once(BOLD).chain(rows.iter().map(|row| line_style(&row.state)));
+    let lines = table.lines().zip(styles).map(|(line, style)| paint(style, line.trim()));
+    format!("{}\n\n{}", lines.collect::<Vec<_>>().join("\n"), tally(rows))
+}
+
+fn line_style(state: &str) -> Style {
+    if state == "live" { Style::new() } else { style_of(state) }
+}
+
+fn tally(rows: &[MemberRow]) -> String {
+    let mut states = BTreeMap::<&str, usize>::new();
+    rows.iter().for_each(|row| *states.entry(&row.state).or_default() += 1);
+    let states: Vec<_> = states.iter().map(|(state, n)| format!("{n} {state}")).collect();
+    format!("{} members: {}", rows.len(), states.join(", "))
+}
+
+fn style_of(state: &str) -> Style {
+    match state {
+        "live" | "up" | "rebutted" | "joined" => GOOD,
+        "left" | "updated" => DIM,
+        "accused" | "gray" | "expired" | "slow" | "lagged" | "seeds-unreachable" => WARN,
+        _ => BAD,
+    }
+}
+
+fn addrs(addrs: &[SocketAddr]) -> String {
+    let addrs: Vec<_> = addrs.iter().map(SocketAddr::to_string).collect();
+    addrs.join(" ")
+}
+
+/// `ifrit explain`.
+pub(crate) fn explain(row: &ExplainRow) -> String {
+    let member = &row.member;
+    let mut lines = vec![paint(BOLD, &member.id)];
+    if member.state == "forgotten" {
+        lines.push("  its lease has run out here: only what happened to it is left".to_owned());
+        section(&mut lines, "what happened to it", row.history.iter().map(past), "nothing");
+        return lines.join("\n");
+    }
+    let mut field = |name: &str, value: String| lines.push(format!("  {name:<10} {value}"));
+    field(
+        "state",
+        format!("{}, for {}", paint(style_of(&member.state), &member.state), span_ms(member.since_ms)),
+    );
+    field("epoch", member.epoch.to_string());
+    field("addresses", addrs(&member.addrs));
+    if !member.tags.is_empty() {
+        field("tags", member.tags.clone());
+    }
+    field("rings", rings(row));
+    if let Some(ms) = row.down_in_ms {
+        field("timer", format!("goes down in {} unless it answers", span_ms(ms)));
+    }
+    if let Some(ms) = row.held_for_ms {
+        field("hold", format!("stays out for {} more while its new monitor pings it", span_ms(ms)));
+    }
+    section(&mut lines, "watched by", watchers(&row.watchers), "nobody: it is out, or alone");
+    section(&mut lines, "accusations of this epoch", row.accusations.iter().map(accusation), "none");
+    section(
+        &mut lines,
+        "what happened to it",
+        row.history.iter().map(past),
+        "nothing since this agent started",
+    );
+    lines.join("\n")
+}
+
+fn section(lines: &mut Vec<String>, title: &str, items: impl IntoIterator<Item = String>, none: &str) {
+    lines.push(String::new());
+    lines.push(format!("  {}", paint(BOLD, title)));
+    let before = lines.len();
+    lines.extend(items.into_iter().map(|item| format!("    {item}")));
+    if lines.len() == before {
+        lines.push(format!("    {}", paint(DIM, none)));
+    }
+}
+
+fn rings(row: &ExplainRow) -> String {
+    let disabled = &row.member.disabled_rings;
+    if disabled.is_empty() {
+        return format!("all {} enabled", row.rings);
+    }
+    let enabled = usize::from(row.rings) - disabled.len();
+    format!("{enabled} of {} enabled; disabled: {}", row.rings, numbers(disabled))
+}
+
+fn numbers(rings: &[u8]) -> String {
+    let rings: Vec<_> = rings.iter().map(u8::to_string).collect();
+    rings.join(", ")
+}
+
+fn watchers(watchers: &[WatcherRow]) -> Vec<String> {
+    let mut by_id = BTreeMap::<&str, Vec<u8>>::new();
+    watchers.iter().for_each(|watcher| by_id.entry(&watcher.id).or_default().push(watcher.ring));
+    let line = |(id, on): (&&str, &Vec<u8>)| {
+        format!("{} on ring{} {}", short(id), if on.len() == 1 { "" } else { "s" }, numbers(on))
+    };
+    by_id.iter().map(line).collect()
+}
+
+fn accusation(row: &AccusationRow) -> String {
+    let how = match (row.valid, row.age_ms) {
+        (true, Some(ms)) => paint(BAD, format!("valid for {}", span_ms(ms))),
+        (true, None) => paint(BAD, "valid"),
+        (false, _) => paint(DIM, "not valid here: a member between the two is not out"),
+    };
+    format!(
+        "by {} on ring {}, epoch {}, {how}",
+        short(&row.evidence.accuser),
+        row.evidence.ring,
+        row.evidence.epoch
+    )
+}
+
+fn past(row: &PastRow) -> String {
+    format!("{} {}", paint(DIM, format!("{:>12} ago", span_ms(row.ago_ms))), what(&row.event))
+}
+
+/// A line of `ifrit monitor`.
+pub(crate) fn event(row: &EventRow) -> String {
+    let at = row.at_ms.map(|ms| std::time::UNIX_EPOCH + std::time::Duration::from_millis(ms));
+    let at = at.map(|at| humantime::format_rfc3339_millis(at).to_string()).unwrap_or_default();
+    let member = row.member.as_deref().map(short).unwrap_or_default();
+    format!("{} {member:<SHORT$} {}", paint(DIM, at), what(row))
+}
+
+fn what(row: &EventRow) -> String {
+    let mut parts = vec![paint(style_of(&row.event), &row.event)];
+    match &row.evidence {
+        Some(evidence) => parts.push(format!(
+            "by {} on ring {}, epoch {}",
+            short(&evidence.accuser),
+            evidence.ring,
+            evidence.epoch
+        )),
+        None => parts.extend(row.epoch.map(|epoch| format!("epoch {epoch}"))),
+    }
+    parts.extend(row.detail.iter().map(dash));
+    parts.join(" ")
+}
+
+fn dash(text: impl Display) -> String {
+    format!("- {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> MemberRow {
+        MemberRow {
+            id: "m-".to_owned() + &"k".repeat(52),
+            me: true,
+            state: "live".to_owned(),
+            since_ms: 1_300,
+            epoch: 7,
+            disabled_rings: vec![3],
+            addrs: vec![([127, 0, 0, 1], 8301).into()],
+            tags: String::new(),
+        }
+    }
+
+    #[test]
+    fn members_are_a_table_with_a_tally() {
+        let text = anstream::adapter::strip_str(&members(&[row()], false)).to_string();
+        assert!(text.contains("m-kkkkkkkk (this agent)") && text.contains("127.0.0.1:8301"), "{text}");
+        assert!(text.ends_with("1 members: 1 live"), "{text}");
+    }
+
+    #[test]
+    fn an_explanation_names_watchers_rings_and_timers() {
+        let watcher = |ring| WatcherRow { ring, id: "m-abcdefghij".to_owned() };
+        let row = ExplainRow {
+            member: row(),
+            rings: 5,
+            held_for_ms: None,
+            down_in_ms: Some(400),
+            watchers: vec![watcher(0), watcher(2)],
+            accusations: Vec::new(),
+            history: Vec::new(),
+        };
+        let text = anstream::adapter::strip_str(&explain(&row)).to_string();
+        for part in ["4 of 5 enabled; disabled: 3", "goes down in 400 ms", "m-abcdefgh on rings 0, 2"] {
+            assert!(text.contains(part), "{part} is missing in:\n{text}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The commands that look into a running agent.
+
+use crate::{
+    args::{ExplainArgs, LeaveArgs, MembersArgs, MonitorArgs, SendArgs},
+    control::{
+        Ask, Tell,
+        client::{ANSWER_TIMEOUT, ask},
+    },
+    output::{GOOD, Out, harmless, paint, span},
+    render,
+};
+use anyhow::bail;
+use serde_json::json;
+use std::time::Duration;
+
+/// An agent that leaves may take this long; the driver's own limits are far below.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(60);
+
+pub(crate) fn members(args: &MembersArgs, out: Out) -> anyhow::Result<()> {
+    let mut answers = ask(args.agent.dir(), &Ask::Members, Some(ANSWER_TIMEOUT))?;
+    let mut rows = Vec::new();
+    while let Some(tell) = answers.next()? {
+        match tell {
+            Tell::Member(row) if out.json() => out.json_line(&row)?,
+            Tell::Member(row) => rows.push(row),
+            _ => return unexpected(),
+        }
+    }
+    if out.json() { Ok(()) } else { out.text(render::members(&rows, args.full)) }
+}
+
+pub(crate) fn explain(args: &ExplainArgs, out: Out) -> anyhow::Result<()> {
+    let question = Ask::Explain { member: args.member.clone() };
+    match ask(args.agent.dir(), &question, Some(ANSWER_TIMEOUT))?.next()? {
+        Some(Tell::Explained(row)) => out.print(&row, render::explain(&row)),
+        _ => unexpected(),
+    }
+}
+
+pub(crate) fn monitor(args: &MonitorArgs, out: Out) -> anyhow::Result<()> {
+    let mut answers = ask(args.agent.dir(), &Ask::Monitor, None)?;
+    loop {
+        match answers.next()? {
+            Some(Tell::Event(row)) => out.print(&row, render::event(&row))?,
+            None => bail!("the agent has stopped"),
+            Some(_) => return unexpected(),
+        }
+    }
+}
+
+pub(crate) fn send(args: &SendArgs, out: Out) -> anyhow::Result<()> {
+    let question = Ask::Send {
+        member: args.member.clone(),
+        text: args.text.clone(),
+        timeout_ms: args.timeout.as_millis().try_into().unwrap_or(u64::MAX),
+    };
+    let patience = args.timeout.saturating_add(ANSWER_TIMEOUT);
+    match ask(args.agent.dir(), &question, Some(patience))?.next()? {
+        Some(Tell::Reply(reply)) => out.print(&reply, harmless(&reply.text)),
+        _ => unexpected(),
+    }
+}
+
+pub(crate) fn leave(args: &LeaveArgs, out: Out) -> anyhow::Result<()> {
+    let started = std::time::Instant::now();
+    let mut answers = ask(args.agent.dir(), &Ask::Leave, Some(LEAVE_TIMEOUT))?;
+    if answers.next()?.is_some() {
+        return unexpected();
+    }
+    let took = started.elapsed();
+    out.print(
+        &json!({ "left": true, "ms": took.as_millis() as u64 }),
+        format!("{} the network in {}; the agent has stopped", paint(GOOD, "left"), span(took)),
+    )
+}
+
+fn unexpected() -> anyhow::Result<()> {
+    bail!("the agent gave an answer to another question: is it another version of ifrit?")
+}
