@@ -18,3 +18,54 @@ pub const FAILURE_TEXT_MAX: usize = 1024;
 pub const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 /// Transitions that the history keeps: an hour of heavy trouble in a network of 1000.
 pub const HISTORY_MAX: usize = 4096;
+
+/// Links at most, of all kinds: at 20 kB each 40 MB. The core asks for far fewer and hangs up what it does not need.
+pub const LINKS_MAX: usize = 2048;
+/// Handshakes of others in progress, above which newcomers must prove their address first (Retry): a handshake costs
+/// 140 µs and 28 kB, a Retry 5 µs and nothing.
+pub const HALF_OPEN_RETRY: usize = 16;
+/// Handshakes of others in progress at most; more are refused.
+pub const HALF_OPEN_MAX: usize = 64;
+/// Time for a handshake, from either side, and for the peer's first byte after it.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Dials in flight: more at once overflow the receive buffers of a whole cluster that starts.
+pub const DIALS_MAX: usize = 4;
+/// A dial that heard nothing for this long no longer counts as in flight: black holes must not hold up the others.
+pub const DIAL_PATIENCE: Duration = Duration::from_secs(1);
+/// Dials at most, those that heard nothing included.
+pub const DIALS_SILENT_MAX: usize = 64;
+/// Dials that wait for their turn. More fail at once.
+pub const DIALS_WAITING_MAX: usize = 1024;
+/// A second link to a linked member waits this long for a sign of life of the first one, then takes its place.
+pub const SPARE_WAIT: Duration = Duration::from_secs(2);
+/// Silence after which a link ends by itself: at least three ping intervals.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// A link with open requests is kept alive at this interval: a third of [`IDLE_TIMEOUT`].
+pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// Least spacing of stateless resets, against loops.
+pub const RESET_INTERVAL: Duration = Duration::from_millis(20);
+/// The congestion window never falls below this: under 40 % loss it halves the delay of gossip.
+pub const WINDOW_FLOOR: u64 = 16 * 1024;
+/// Bytes of one stream in flight towards here: a stalled lane holds no more than this.
+pub const STREAM_WINDOW: u32 = 64 * 1024;
+/// Bytes of all streams of a link in flight towards here.
+pub const LINK_WINDOW: u32 = 256 * 1024;
+/// Bytes of a link's streams that are sent and not acknowledged.
+pub const SEND_WINDOW: u64 = 256 * 1024;
+/// Bytes beyond [`SEND_WINDOW`] that only the Urgent lane may use: bulk must not stand in its way.
+pub const SEND_WINDOW_URGENT: u64 = 64 * 1024;
+/// Streams of lanes that a peer may open: three, and room for lanes of later versions, which are turned away.
+pub const LANE_STREAMS_MAX: u32 = 8;
+/// Streams of requests that a peer may open before it has sent one: each of them costs memory.
+pub const REQUEST_STREAMS_IDLE: u32 = 8;
+/// Bytes queued on one lane towards one peer. The core stops far below, at its own `LANE_QUEUE_MAX`; a link on which it
+/// does not is closed.
+pub const LANE_BYTES_MAX: usize = 2 * ifrit_core::limits::LANE_QUEUE_MAX;
+/// Pings received that wait for the core; more are dropped, as a network may.
+pub const PINGS_WAITING_MAX: usize = 4096;
+/// UDP datagrams that wait to be sent, above which answers to strangers are dropped.
+pub const PACKETS_WAITING_MAX: usize = 1024;
+/// UDP datagrams sent for one link before the next link has its turn.
+pub const BATCHES_PER_SERVICE: usize = 16;
+/// UDP datagrams in one batch: what generic segmentation offload takes on every system.
+pub const BATCH_SEGMENTS: usize = 10;

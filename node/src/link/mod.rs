@@ -1,1 +1,502 @@
-//! Links: QUIC with mutual TLS, one per member.
+//! Links: QUIC with mutual TLS, at most one per member that the core sees (DESIGN section 5).
+//!
+//! Nothing of quinn leaves this module. Work is proportional to what changed: a link that something happened to is
+//! queued, and each has one deadline in one ordered set.
+//!
+//! **Which of two links stays.** Of two simultaneous ones the lower id's dial stays; the other's dialer closes its own
+//! once it has accepted the winner. A link that arrives beside one that is up never displaces it by itself: it is held
+//! back as a *spare* while the old one is pinged. If the old one is lost (a restarted peer answers with a stateless
+//! reset, in one round trip) or shows no life for [`SPARE_WAIT`], the spare takes its place; else the spare is closed.
+//!
+//! **When a link is up.** For the acceptor when TLS has checked the dialer; it then opens its Urgent lane. For the
+//! dialer when the first byte of a lane arrives: TLS alone tells it one round trip too early.
+
+mod deadline;
+mod dial;
+mod hole;
+mod lane;
+mod one;
+mod pick;
+mod service;
+mod setup;
+mod stream;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use stream::{Read, StreamKey};
+
+use self::{
+    deadline::Deadlines,
+    dial::Dials,
+    one::{Link, Stage},
+    pick::Peer,
+    setup::Setup,
+};
+use crate::{counters::Counters, identity::Identity, limits::*};
+use bytes::BytesMut;
+use ifrit_core::{
+    action::HangUp,
+    event::Lane,
+    id::MemberId,
+    seed::Seed,
+    time::{Mono, Now},
+};
+use quinn_proto::{
+    ClientConfig, ConnectionHandle, DatagramEvent, EcnCodepoint, Endpoint, EndpointEvent, Transmit, VarInt,
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::{IpAddr, SocketAddr},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What links have to say, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LinkEvent {
+    /// The link to a member is up.
+    Up { member: MemberId, certificate: Vec<u8> },
+    /// The link is gone, or a dial came to nothing.
+    Down { member: MemberId },
+    /// The seed is this member, and the link to it is up.
+    SeedUp { seed: u32, member: MemberId },
+    /// The address of the seed came to nothing.
+    SeedDown { seed: u32 },
+    /// A ping or pong.
+    Datagram { from: MemberId, bytes: Vec<u8> },
+    /// The peer acknowledged something since the last ping.
+    Acked { member: MemberId },
+    /// Bytes of frames left the queue.
+    Written { member: MemberId, lane: Lane, bytes: u32 },
+    /// A peer opened a stream.
+    Opened { stream: StreamKey, from: MemberId },
+    /// A stream has bytes or an end to read.
+    Readable { stream: StreamKey },
+    /// A stream that was blocked takes bytes, or its other end wants no more.
+    Writable { stream: StreamKey },
+    /// More streams can be opened to a member.
+    Available { member: MemberId },
+    /// The link of these streams is gone.
+    Gone { link: LinkKey },
+}
+
+/// One link, never another one later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LinkKey {
+    slot: usize,
+    generation: u32,
+}
+
+/// A UDP datagram to send, or several of `segment` bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Packet {
+    pub(crate) to: SocketAddr,
+    pub(crate) ecn: Option<u8>,
+    pub(crate) segment: Option<usize>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A frame that arrived, and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) from: MemberId,
+    pub(crate) lane: Lane,
+    pub(crate) bytes: Vec<u8>,
+    link: LinkKey,
+}
+
+/// Why a link is closed, as the peer is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+enum Close {
+    Idle = 0,
+    Misbehaviour = 1,
+    Expired = 2,
+    Crowded = 3,
+    Leaving = 4,
+    Duplicate = 5,
+    Malformed = 6,
+    Timeout = 7,
+    Unknown = 8,
+    Refused = 9,
+}
+
+impl Close {
+    fn code(self) -> VarInt {
+        VarInt::from_u32(self as u32)
+    }
+}
+
+impl From<HangUp> for Close {
+    fn from(why: HangUp) -> Self {
+        match why {
+            HangUp::Misbehaviour => Self::Misbehaviour,
+            HangUp::Expired => Self::Expired,
+            HangUp::Crowded => Self::Crowded,
+            HangUp::Leaving => Self::Leaving,
+            _ => Self::Idle,
+        }
+    }
+}
+
+/// All links of one member, sans-IO.
+pub(crate) struct Links {
+    endpoint: Endpoint,
+    client: ClientConfig,
+    setup: Setup,
+    origin: Instant,
+    me: MemberId,
+    /// By connection handle: quinn uses a handle again once its connection is drained.
+    slots: Vec<Option<Box<Link>>>,
+    generations: u32,
+    peers: BTreeMap<MemberId, Peer>,
+    dials: Dials,
+    /// Whether a dial has ended while others wait.
+    dials_wait: bool,
+    /// Handshakes of others in progress.
+    half_open: usize,
+    dirty: VecDeque<usize>,
+    deadlines: Deadlines,
+    packets: VecDeque<Packet>,
+    events: VecDeque<LinkEvent>,
+    pings_waiting: usize,
+    /// Lanes that may have a frame to read, per lane, each at most once.
+    readable: [VecDeque<LinkKey>; 3],
+    /// Lanes whose frame the core refused.
+    stalled: Vec<(LinkKey, Lane)>,
+    scratch: Vec<u8>,
+    pub(crate) counters: Counters,
+}
+
+impl std::fmt::Debug for Links {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Links").field("me", &self.me).field("peers", &self.peers).finish_non_exhaustive()
+    }
+}
+
+impl Links {
+    /// `origin` is the instant that `Mono(0)` stands for.
+    pub(crate) fn new(identity: &Identity, seed: Seed, origin: Instant) -> Result<Self, rustls::Error> {
+        let setup = Setup::new(identity, seed)?;
+        let certificate = identity.certificate.der();
+        let client = setup.client(certificate)?;
+        let server = Arc::new(setup.server(certificate)?);
+        let endpoint = Endpoint::new(Arc::new(setup.endpoint()), Some(server), false, None);
+        Ok(Self {
+            endpoint,
+            client,
+            setup,
+            origin,
+            me: identity.certificate.id,
+            slots: Vec::new(),
+            generations: 0,
+            peers: BTreeMap::new(),
+            dials: Dials::default(),
+            dials_wait: false,
+            half_open: 0,
+            dirty: VecDeque::new(),
+            deadlines: Deadlines::default(),
+            packets: VecDeque::new(),
+            events: VecDeque::new(),
+            pings_waiting: 0,
+            readable: Default::default(),
+            stalled: Vec::new(),
+            scratch: Vec::new(),
+            counters: Counters::default(),
+        })
+    }
+
+    /// Shows this certificate from now on (R14). Links that are up keep the old one.
+    pub(crate) fn set_certificate(&mut self, certificate: &[u8]) -> Result<(), rustls::Error> {
+        let server = self.setup.server(certificate)?;
+        self.client = self.setup.client(certificate)?;
+        self.endpoint.set_server_config(Some(Arc::new(server)));
+        Ok(())
+    }
+
+    /// Takes a UDP datagram. Nothing in it can harm.
+    pub(crate) fn datagram(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        local: Option<IpAddr>,
+        ecn: Option<u8>,
+        bytes: &[u8],
+    ) {
+        let at = self.tick(now);
+        self.counters.datagrams_in += 1;
+        self.counters.bytes_in += bytes.len() as u64;
+        let ecn = ecn.and_then(EcnCodepoint::from_bits);
+        let mut answer = std::mem::take(&mut self.scratch);
+        answer.clear();
+        // A copy: slices of a received batch would pin the whole of it.
+        let data = BytesMut::from(bytes);
+        let handled =
+            catch_unwind(AssertUnwindSafe(|| self.endpoint.handle(at, from, local, ecn, data, &mut answer)));
+        match handled {
+            Ok(Some(DatagramEvent::ConnectionEvent(handle, event))) => {
+                self.with(handle.0, |link| link.conn.handle_event(event));
+                self.mark(handle.0);
+            }
+            Ok(Some(DatagramEvent::NewConnection(incoming))) => self.incoming(at, incoming, &mut answer),
+            Ok(Some(DatagramEvent::Response(transmit))) => self.respond(&transmit, &answer),
+            Ok(None) => self.counters.strays += 1,
+            Err(_) => self.counters.panics += 1,
+        }
+        self.scratch = answer;
+    }
+
+    /// Does what is due.
+    pub(crate) fn wake(&mut self, now: Now) {
+        let at = self.tick(now);
+        while let Some(slot) = self.deadlines.pop_due(at) {
+            if let Some(link) = &mut self.slots[slot] {
+                link.deadline = None;
+            }
+            self.with(slot, |link| {
+                link.conn.handle_timeout(at);
+                link.keep_alive(at);
+            });
+            self.overdue(slot, at);
+            self.mark(slot);
+        }
+        self.start_dials(at);
+    }
+
+    /// When [`Links::wake`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Mono> {
+        let at = self.deadlines.first()?;
+        let span = at.saturating_duration_since(self.origin);
+        Some(Mono(0) + span)
+    }
+
+    /// Does the work of one link that something happened to; false if there is none.
+    pub(crate) fn work(&mut self, now: Now) -> bool {
+        let at = self.tick(now);
+        if std::mem::take(&mut self.dials_wait) {
+            self.start_dials(at);
+        }
+        let Some(slot) = self.dirty.pop_front() else { return false };
+        if let Some(link) = &mut self.slots[slot] {
+            link.dirty = false;
+            self.service(slot, at);
+        }
+        true
+    }
+
+    /// The next UDP datagram to send. Call [`Links::work`] until it says false, too.
+    pub(crate) fn next_packet(&mut self) -> Option<Packet> {
+        self.packets.pop_front()
+    }
+
+    /// The next event, without taking it.
+    pub(crate) fn peek_event(&self) -> Option<&LinkEvent> {
+        self.events.front()
+    }
+
+    /// Takes the next event.
+    pub(crate) fn next_event(&mut self) -> Option<LinkEvent> {
+        let event = self.events.pop_front()?;
+        if matches!(event, LinkEvent::Datagram { .. }) {
+            self.pings_waiting -= 1;
+        }
+        Some(event)
+    }
+
+    /// Queues a frame. False if there is no link: a `Down` says so, or will.
+    pub(crate) fn send_frame(&mut self, now: Now, to: MemberId, lane: Lane, bytes: &[u8]) -> bool {
+        let at = self.tick(now);
+        let Some(slot) = self.up(&to) else { return false };
+        let pushed = self.with(slot, |link| link.lanes_out[lane as usize].push(bytes));
+        match pushed {
+            Some(Ok(())) => self.counters.frames_out += 1,
+            // The core has ignored what it was told of this queue: a gap in a lane would be worse than no link.
+            Some(Err(_)) => self.lose(slot, at, Close::Crowded),
+            None => {}
+        }
+        self.mark(slot);
+        true
+    }
+
+    /// Sends a ping or pong past congestion control; false if it did not reach the wire.
+    pub(crate) fn send_ping(&mut self, now: Now, to: MemberId, bytes: &[u8]) -> bool {
+        let at = self.tick(now);
+        let mut buf = Vec::new();
+        let sent = self.up(&to).and_then(|slot| {
+            self.mark(slot);
+            self.with(slot, |link| link.ping(at, bytes, &mut buf))
+        });
+        let (packet, sent) = sent.unwrap_or_default();
+        if let Some(transmit) = packet {
+            self.push_packet(&transmit, buf);
+        }
+        let counter = if sent { &mut self.counters.pings_out } else { &mut self.counters.pings_unsent };
+        *counter += 1;
+        sent
+    }
+
+    /// The next whole frame of a lane, over all links in turn.
+    pub(crate) fn next_frame(&mut self, now: Now, lane: Lane) -> Option<Frame> {
+        let at = self.tick(now);
+        while let Some(key) = self.readable[lane as usize].pop_front() {
+            if let Some(frame) = self.read_lane(key, lane, at) {
+                return Some(frame);
+            }
+        }
+        None
+    }
+
+    /// Takes a frame back that the core refused; its lane is not read until [`Links::retry_frames`].
+    pub(crate) fn keep_frame(&mut self, frame: Frame) {
+        self.counters.frames_deferred += 1;
+        self.counters.frames_in -= 1;
+        let Some(link) = self.get_mut(frame.link) else { return };
+        let Some(lane) = &mut link.lanes_in[frame.lane as usize] else { return };
+        lane.kept = Some(frame.bytes);
+        // It still counts as queued: nothing else may put it into the line.
+        let line = &mut self.readable[frame.lane as usize];
+        if line.back() == Some(&frame.link) {
+            line.pop_back();
+        }
+        self.stalled.push((frame.link, frame.lane));
+    }
+
+    /// Offers what was kept again.
+    pub(crate) fn retry_frames(&mut self) {
+        for (key, lane) in std::mem::take(&mut self.stalled) {
+            if self.get_mut(key).is_some() {
+                self.readable[lane as usize].push_back(key);
+            }
+        }
+    }
+
+    /// Whether any frame is kept.
+    pub(crate) fn has_kept_frames(&self) -> bool {
+        !self.stalled.is_empty()
+    }
+
+    /// Whether a lane may have something to read.
+    pub(crate) fn has_readable(&self, lane: Lane) -> bool {
+        !self.readable[lane as usize].is_empty()
+    }
+
+    /// Whether a link to the member is up.
+    pub(crate) fn is_up(&self, member: &MemberId) -> bool {
+        self.up(member).is_some()
+    }
+
+    /// Whether a dial to the member is under way.
+    pub(crate) fn is_dialing(&self, member: &MemberId) -> bool {
+        self.peers.get(member).is_some_and(|peer| peer.dial.is_some()) || self.dials.waits_for(member)
+    }
+
+    /// Closes the link to a member, and whatever else there is of it. Answered by nothing but the end of its streams.
+    pub(crate) fn close(&mut self, now: Now, member: MemberId, why: HangUp) {
+        let at = self.tick(now);
+        self.dials.forget(&member);
+        let Some(peer) = self.peers.remove(&member) else { return };
+        for slot in [peer.active, peer.spare, peer.dial].into_iter().flatten() {
+            self.shut(slot, at, why.into());
+        }
+    }
+
+    /// Closes everything.
+    pub(crate) fn close_all(&mut self, now: Now) {
+        let at = self.tick(now);
+        self.dials = Dials::default();
+        for slot in 0..self.slots.len() {
+            self.shut(slot, at, Close::Leaving);
+        }
+        self.peers.clear();
+    }
+
+    /// Both clocks as quinn and TLS want them.
+    fn tick(&mut self, now: Now) -> Instant {
+        self.setup.clock.set(now.wall);
+        let span = Duration::from_nanos(now.mono.0);
+        self.origin.checked_add(span).unwrap_or(self.origin)
+    }
+
+    /// Runs `f` on a link. A panic in it costs that link and nothing else.
+    fn with<R>(&mut self, slot: usize, f: impl FnOnce(&mut Link) -> R) -> Option<R> {
+        let link = self.slots.get_mut(slot)?.as_mut()?;
+        match catch_unwind(AssertUnwindSafe(|| f(link))) {
+            Ok(result) => Some(result),
+            Err(_) => {
+                tracing::error!(member = ?link.member, "the QUIC library panicked: this link is dropped");
+                self.counters.panics += 1;
+                self.discard(slot);
+                None
+            }
+        }
+    }
+
+    fn get_mut(&mut self, key: LinkKey) -> Option<&mut Link> {
+        let link = self.slots.get_mut(key.slot)?.as_mut()?;
+        (link.generation == key.generation).then_some(&mut **link)
+    }
+
+    fn key(&self, slot: usize) -> Option<LinkKey> {
+        let generation = self.slots.get(slot)?.as_ref()?.generation;
+        Some(LinkKey { slot, generation })
+    }
+
+    /// The slot of the link to a member that is up.
+    fn up(&self, member: &MemberId) -> Option<usize> {
+        let slot = self.peers.get(member)?.active?;
+        let link = self.slots[slot].as_ref()?;
+        (link.stage == Stage::Up).then_some(slot)
+    }
+
+    fn mark(&mut self, slot: usize) {
+        if let Some(Some(link)) = self.slots.get_mut(slot)
+            && !std::mem::replace(&mut link.dirty, true)
+        {
+            self.dirty.push_back(slot);
+        }
+    }
+
+    fn insert(&mut self, link: Link) {
+        let slot = link.handle.0;
+        if slot >= self.slots.len() {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        self.slots[slot] = Some(Box::new(link));
+        self.mark(slot);
+    }
+
+    fn next_generation(&mut self) -> u32 {
+        self.generations = self.generations.wrapping_add(1);
+        self.generations
+    }
+
+    /// Answers a stranger, unless too much waits to be sent.
+    fn respond(&mut self, transmit: &Transmit, answer: &[u8]) {
+        if self.packets.len() < PACKETS_WAITING_MAX {
+            self.push_packet(transmit, answer[..transmit.size].to_vec());
+        }
+    }
+
+    fn push_packet(&mut self, transmit: &Transmit, mut bytes: Vec<u8>) {
+        bytes.truncate(transmit.size);
+        let datagrams = transmit.segment_size.map_or(1, |segment| transmit.size.div_ceil(segment));
+        self.counters.datagrams_out += datagrams as u64;
+        self.counters.bytes_out += transmit.size as u64;
+        self.packets.push_back(Packet {
+            to: transmit.destination,
+            ecn: transmit.ecn.map(|ecn| ecn as u8),
+            segment: transmit.segment_size,
+            bytes,
+        });
+    }
+
+    /// Forgets a connection that quinn will not drain any more.
+    fn discard(&mut self, slot: usize) {
+        self.ended(slot);
+        self.slots[slot] = None;
+        self.endpoint.handle_event(ConnectionHandle(slot), EndpointEvent::drained());
+    }
+}

@@ -1,0 +1,244 @@
+//! One link: a connection and what is known of it.
+
+use super::{
+    hole::Hole,
+    lane::{Broken, LaneIn, LaneOut, lane_of, read},
+};
+use crate::limits::{
+    BATCH_SEGMENTS, DIAL_PATIENCE, HANDSHAKE_TIMEOUT, KEEP_ALIVE, SEND_WINDOW, SEND_WINDOW_URGENT,
+};
+use bytes::Bytes;
+use ifrit_core::{event::Lane, id::MemberId};
+use quinn_proto::{Connection, ConnectionHandle, Dir, StreamId, Transmit};
+use std::time::Instant;
+
+/// Who opened a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// We did, to this member; not known yet for a seed.
+    Dialed(Option<MemberId>),
+    /// The peer did.
+    Accepted,
+}
+
+/// How far a link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The handshake runs.
+    Handshake,
+    /// We dialed and know who answers; whether it accepts us shows in its first byte.
+    Unconfirmed,
+    /// The peer dialed although another link to it is up or on its way: held back, not read, not written.
+    Spare {
+        /// When it is decided which one stays.
+        until: Instant,
+    },
+    /// Up: the one link to its member.
+    Up,
+    /// Was up and is lost; what came before the end is still being read.
+    Lost,
+    /// Over; waits for quinn to drain it.
+    Closed,
+}
+
+/// A connection and what is known of it.
+pub(super) struct Link {
+    pub(super) conn: Connection,
+    pub(super) handle: ConnectionHandle,
+    /// Tells apart the links that one slot has had.
+    pub(super) generation: u32,
+    pub(super) side: Side,
+    pub(super) stage: Stage,
+    pub(super) started: Instant,
+    /// Whose certificate the peer showed, once it is checked.
+    pub(super) member: Option<MemberId>,
+    pub(super) certificate: Vec<u8>,
+    /// Seeds that wait for this dial.
+    pub(super) seeds: Vec<u32>,
+    /// Whether it takes one of the places of dials in flight.
+    pub(super) in_flight: bool,
+    /// ACK frames seen when a spare arrived beside this link.
+    pub(super) acks_then: u64,
+    /// ACK frames seen when the last ping went out, until one more comes.
+    ping_acks: Option<u64>,
+    /// When to send a QUIC ping, while requests are open.
+    pub(super) keep_alive: Option<Instant>,
+    pub(super) lanes_out: [LaneOut; 3],
+    pub(super) lanes_in: [Option<LaneIn>; 3],
+    /// Streams of lanes whose first byte has not arrived. As many as the peer may open, at most.
+    unnamed: Vec<StreamId>,
+    pub(super) dirty: bool,
+    /// Under which deadline it stands in the set.
+    pub(super) deadline: Option<Instant>,
+    hole: Option<Hole>,
+    #[cfg(test)]
+    pub(super) panic_next: bool,
+}
+
+impl Link {
+    pub(super) fn new(
+        conn: Connection,
+        handle: ConnectionHandle,
+        generation: u32,
+        side: Side,
+        started: Instant,
+    ) -> Self {
+        let hole = Hole::of(&conn);
+        Self {
+            conn,
+            handle,
+            generation,
+            in_flight: side != Side::Accepted,
+            side,
+            stage: Stage::Handshake,
+            started,
+            member: None,
+            certificate: Vec::new(),
+            seeds: Vec::new(),
+            acks_then: 0,
+            ping_acks: None,
+            keep_alive: None,
+            lanes_out: Default::default(),
+            lanes_in: Default::default(),
+            unnamed: Vec::new(),
+            dirty: false,
+            deadline: None,
+            hole,
+            #[cfg(test)]
+            panic_next: false,
+        }
+    }
+
+    pub(super) fn accepted(&self) -> bool {
+        self.side == Side::Accepted
+    }
+
+    /// ACK frames received: each was authenticated, and sent by the peer within a round trip.
+    pub(super) fn acks(&self) -> u64 {
+        self.conn.stats().frame_rx.acks
+    }
+
+    /// The next moment at which quinn or we have something to do.
+    pub(super) fn next_deadline(&mut self) -> Option<Instant> {
+        let own = self.own_deadline();
+        self.conn.poll_timeout().into_iter().chain(own).min()
+    }
+
+    /// The moment at which the stage ends by itself.
+    pub(super) fn own_deadline(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Handshake | Stage::Unconfirmed if self.in_flight && self.heard_nothing() => {
+                Some(self.started + DIAL_PATIENCE)
+            }
+            Stage::Handshake | Stage::Unconfirmed => Some(self.started + HANDSHAKE_TIMEOUT),
+            Stage::Spare { until } => Some(until),
+            Stage::Up => self.keep_alive,
+            Stage::Lost | Stage::Closed => None,
+        }
+    }
+
+    pub(super) fn heard_nothing(&self) -> bool {
+        self.conn.stats().udp_rx.datagrams == 0
+    }
+
+    /// One batch of datagrams.
+    pub(super) fn transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
+        #[cfg(test)]
+        assert!(!std::mem::take(&mut self.panic_next), "a planted panic");
+        self.conn.poll_transmit(now, BATCH_SEGMENTS, buf)
+    }
+
+    /// Sends a ping or pong past congestion control. Returns a packet that must be sent, and whether the ping is in it.
+    pub(super) fn ping(&mut self, now: Instant, bytes: &[u8], buf: &mut Vec<u8>) -> (Option<Transmit>, bool) {
+        let acks = self.acks();
+        let before = self.conn.stats().frame_tx.datagram;
+        let Some(hole) = self.hole.clone() else { return (None, false) };
+        if self.conn.datagrams().send(Bytes::copy_from_slice(bytes), true).is_err() {
+            return (None, false);
+        }
+        self.ping_acks = Some(acks);
+        let packet = hole.open(|| self.conn.poll_transmit(now, 1, buf));
+        (packet, self.conn.stats().frame_tx.datagram > before)
+    }
+
+    /// Whether the peer has acknowledged anything since the last ping; true once per ping.
+    pub(super) fn take_acked(&mut self) -> bool {
+        let acked = self.ping_acks.is_some_and(|then| self.acks() > then);
+        if acked {
+            self.ping_acks = None;
+        }
+        acked
+    }
+
+    /// Writes what the windows take of all lanes, the important ones first.
+    pub(super) fn flush(&mut self, mut written: impl FnMut(Lane, u32)) -> Result<(), Broken> {
+        for lane in Lane::ALL {
+            let out = &mut self.lanes_out[lane as usize];
+            if out.is_idle() {
+                continue;
+            }
+            let reserve = if lane == Lane::Urgent { SEND_WINDOW_URGENT } else { 0 };
+            self.conn.set_send_window(SEND_WINDOW + reserve);
+            let bytes = out.flush(lane, &mut self.conn)?;
+            if bytes > 0 {
+                written(lane, bytes);
+            }
+        }
+        self.conn.set_send_window(SEND_WINDOW);
+        Ok(())
+    }
+
+    /// Opens the Urgent lane, whose first byte tells the dialer that it was accepted.
+    pub(super) fn confirm(&mut self) {
+        let urgent = &mut self.lanes_out[Lane::Urgent as usize];
+        urgent.open(Lane::Urgent, &mut self.conn);
+    }
+
+    /// Takes new streams of lanes and reads their first bytes. Returns the lanes that are known since.
+    pub(super) fn name_lanes(&mut self) -> Result<Vec<Lane>, Broken> {
+        while let Some(stream) = self.conn.streams().accept(Dir::Uni) {
+            self.unnamed.push(stream);
+        }
+        let mut named = Vec::new();
+        for stream in std::mem::take(&mut self.unnamed) {
+            let mut opener = Vec::new();
+            if !read(&mut self.conn, stream, 1, &mut opener)? {
+                self.unnamed.push(stream);
+                continue;
+            }
+            match opener.first().copied().and_then(lane_of) {
+                Some(lane) if self.lanes_in[lane as usize].is_some() => return Err(Broken),
+                Some(lane) => {
+                    self.lanes_in[lane as usize] = Some(LaneIn::new(stream));
+                    named.push(lane);
+                }
+                // A lane of a later version: its bytes are not wanted, the link is.
+                None => drop(self.conn.recv_stream(stream).stop(super::Close::Unknown.code())),
+            }
+        }
+        Ok(named)
+    }
+
+    /// The lane that a stream carries.
+    pub(super) fn lane_by_stream(&self, stream: StreamId) -> Option<Lane> {
+        Lane::ALL
+            .into_iter()
+            .find(|&lane| self.lanes_in[lane as usize].as_ref().is_some_and(|lane| lane.stream == stream))
+    }
+
+    /// The next whole frame of a lane.
+    pub(super) fn next_frame(&mut self, lane: Lane) -> Result<Option<Vec<u8>>, Broken> {
+        match &mut self.lanes_in[lane as usize] {
+            Some(lane) => lane.next(&mut self.conn),
+            None => Ok(None),
+        }
+    }
+
+    /// Sends QUIC's own ping if it is time.
+    pub(super) fn keep_alive(&mut self, now: Instant) {
+        if self.keep_alive.is_some_and(|at| at <= now) {
+            self.conn.ping();
+            self.keep_alive = Some(now + KEEP_ALIVE);
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! TLS 1.3 both ways: what is offered, and who is believed.
+
+use ifrit_core::{
+    certificate::{Certificate, Root},
+    id::MemberId,
+    time::Wall,
+};
+use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
+    SignatureScheme,
+    client::{
+        Resumption,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{CryptoProvider, ring as suites, verify_tls12_signature, verify_tls13_signature},
+    server::{
+        NoServerSessionStorage,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
+    time_provider::TimeProvider,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, TrustAnchor, UnixTime};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use webpki::{EndEntityCert, KeyUsage};
+
+/// The protocol that both ends must speak.
+const ALPN: &[u8] = b"ifrit/1";
+/// The name passed when whoever answers at a seed will do. No base32 id is that short.
+pub(super) const ANYBODY: &str = "seed";
+
+/// The wall clock as last handed in: TLS may not ask the system for it.
+#[derive(Debug, Default)]
+pub(super) struct WallClock(AtomicU64);
+
+impl WallClock {
+    pub(super) fn set(&self, now: Wall) {
+        self.0.store(now.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> Wall {
+        Wall(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl TimeProvider for WallClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(unix(self.get()))
+    }
+}
+
+/// What to believe, and as whom to speak.
+#[derive(Debug)]
+pub(super) struct Tls {
+    checker: Arc<Checker>,
+    clock: Arc<WallClock>,
+    provider: Arc<CryptoProvider>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Tls {
+    pub(super) fn new(
+        root: Root,
+        me: MemberId,
+        key: PrivateKeyDer<'static>,
+        clock: Arc<WallClock>,
+    ) -> Result<Self, Error> {
+        let provider = Arc::new(provider());
+        let checker = Arc::new(Checker::new(root, me, clock.clone(), provider.clone())?);
+        Ok(Self { checker, clock, provider, key })
+    }
+
+    /// Whose certificate this is.
+    pub(super) fn id_of(&self, certificate: &[u8]) -> Option<MemberId> {
+        Some(Certificate::parse(certificate, &self.checker.root).ok()?.id)
+    }
+
+    /// For dialling: the leaf alone, no SNI, nothing resumed (resumption would skip the certificate checks).
+    pub(super) fn client(&self, certificate: &[u8]) -> Result<QuicClientConfig, Error> {
+        let builder = ClientConfig::builder_with_details(self.provider.clone(), self.clock.clone());
+        let mut config = builder
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .dangerous()
+            .with_custom_certificate_verifier(self.checker.clone())
+            .with_client_auth_cert(vec![owned(certificate)], self.key.clone_key())?;
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.enable_sni = false;
+        config.resumption = Resumption::disabled();
+        QuicClientConfig::try_from(config).map_err(|error| Error::General(error.to_string()))
+    }
+
+    /// For being dialled: a client certificate is a must; no tickets, no early data.
+    pub(super) fn server(&self, certificate: &[u8]) -> Result<QuicServerConfig, Error> {
+        let builder = ServerConfig::builder_with_details(self.provider.clone(), self.clock.clone());
+        let mut config = builder
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_client_cert_verifier(self.checker.clone())
+            .with_single_cert(vec![owned(certificate)], self.key.clone_key())?;
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.max_early_data_size = 0;
+        QuicServerConfig::try_from(config).map_err(|error| Error::General(error.to_string()))
+    }
+}
+
+fn owned(certificate: &[u8]) -> CertificateDer<'static> {
+    CertificateDer::from(certificate.to_vec())
+}
+
+/// One suite and one group: what every member has, and nothing that an attacker could choose.
+fn provider() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: vec![suites::cipher_suite::TLS13_AES_128_GCM_SHA256],
+        kx_groups: vec![suites::kx_group::X25519],
+        ..suites::default_provider()
+    }
+}
+
+/// Checks a peer's certificate: one leaf of this network's root, in its time, of the expected member.
+#[derive(Debug)]
+struct Checker {
+    root: Root,
+    anchor: TrustAnchor<'static>,
+    me: MemberId,
+    clock: Arc<WallClock>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Checker {
+    fn new(
+        root: Root,
+        me: MemberId,
+        clock: Arc<WallClock>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, Error> {
+        let der = owned(root.der());
+        let anchor =
+            webpki::anchor_from_trusted_cert(&der).map_err(|error| Error::General(error.to_string()))?;
+        let anchor = anchor.to_owned();
+        Ok(Self { root, anchor, me, clock, provider })
+    }
+
+    /// Cheap checks first, the signature last.
+    fn check(
+        &self,
+        leaf: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        usage: KeyUsage,
+    ) -> Result<MemberId, Error> {
+        if !chain.is_empty() {
+            return Err(refused("the chain is more than a leaf"));
+        }
+        let certificate =
+            Certificate::parse(leaf, &self.root).map_err(|error| refused(&error.to_string()))?;
+        if certificate.id == self.me {
+            return Err(refused("this is my own certificate"));
+        }
+        let time = self.time_within(&certificate)?;
+        let leaf = EndEntityCert::try_from(leaf).map_err(|error| refused(&error.to_string()))?;
+        leaf.verify_for_usage(
+            &[webpki::ring::ECDSA_P256_SHA256],
+            &[self.anchor.clone()],
+            &[],
+            time,
+            usage,
+            None,
+            None,
+        )
+        .map_err(|error| refused(&error.to_string()))?;
+        Ok(certificate.id)
+    }
+
+    /// The time at which webpki is asked: now, moved into the certificate's days by at most the network's allowance
+    /// for wrong clocks, of which webpki knows nothing.
+    fn time_within(&self, certificate: &Certificate) -> Result<UnixTime, Error> {
+        let now = self.clock.get();
+        let allowance = Duration::from_secs(u64::from(self.root.params.allowance_s));
+        if !certificate.is_current(now, allowance) {
+            let ended = now > certificate.not_after;
+            let why = if ended { CertificateError::Expired } else { CertificateError::NotValidYet };
+            return Err(Error::InvalidCertificate(why));
+        }
+        Ok(unix(now.clamp(certificate.not_before, certificate.not_after)))
+    }
+
+    fn verify_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
+    }
+}
+
+fn refused(why: &str) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(rustls::OtherError(Arc::from(Box::<
+        dyn std::error::Error + Send + Sync,
+    >::from(
+        why.to_owned()
+    )))))
+}
+
+fn unix(wall: Wall) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_millis(wall.0))
+}
+
+impl ServerCertVerifier for Checker {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let id = self.check(leaf, chain, KeyUsage::server_auth())?;
+        let name = name.to_str();
+        if name != ANYBODY && MemberId::from_base32(&name) != Ok(id) {
+            return Err(Error::InvalidCertificate(CertificateError::NotValidForName));
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verify_signature(message, leaf, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
+    }
+}
+
+impl ClientCertVerifier for Checker {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.check(leaf, chain, KeyUsage::client_auth())?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verify_signature(message, leaf, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
+    }
+}
