@@ -57,6 +57,12 @@ impl LaneOut {
         Ok(())
     }
 
+    /// Queues bytes as they are, without a length.
+    #[cfg(test)]
+    pub(super) fn push_raw(&mut self, bytes: Vec<u8>) {
+        self.queue.push_back((bytes, 0));
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.queue.is_empty()
     }

@@ -1,0 +1,6 @@
+//! Links between a few members in virtual time: latency, loss by counter hash, addresses that swallow everything.
+
+mod attack;
+mod basic;
+mod stress;
+mod world;

@@ -1,0 +1,268 @@
+//! The world: ends with an address each, and a network between them.
+
+use crate::{
+    ca::Authority,
+    identity::Identity,
+    link::{Frame, LinkEvent, Links, Packet},
+};
+use ifrit_core::{
+    crypto::{P256Signer, Signer, hash},
+    event::Lane,
+    id::{MemberId, NetworkId},
+    params::Wish,
+    seed::Seed,
+    time::{Mono, Now, Wall},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+/// 2026-01-01 in ms.
+pub(super) const START: Wall = Wall(1_767_225_600_000);
+pub(super) const DAY: u64 = 24 * 3600 * 1000;
+pub(super) const RTT: Duration = Duration::from_millis(5);
+
+pub(super) fn authority(n: u8) -> Authority {
+    let key = P256Signer::from_scalar(&[n + 1; 32]).expect("in range");
+    let until = Wall(START.0 + 3650 * DAY);
+    Authority::create(key, NetworkId([n; 32]), &Wish::default(), START, until).expect("a network")
+}
+
+/// Ids grow with `n`.
+pub(super) fn id(n: u8) -> MemberId {
+    MemberId([n; 32])
+}
+
+pub(super) fn identity(authority: &Authority, n: u8) -> Identity {
+    identity_until(authority, n, Wall(START.0 + 365 * DAY))
+}
+
+pub(super) fn identity_until(authority: &Authority, n: u8, until: Wall) -> Identity {
+    let signer = P256Signer::from_scalar(&[n + 100; 32]).expect("in range");
+    let certificate = authority.issue(&signer.public_key(), id(n), START, until, u64::from(n) + 2);
+    Identity::new(authority.root().der(), &certificate, signer).expect("own certificate")
+}
+
+pub(super) fn addr(n: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, n], 7000))
+}
+
+/// One member's links, and what they said.
+pub(super) struct End {
+    pub(super) links: Links,
+    pub(super) events: Vec<(Mono, LinkEvent)>,
+    pub(super) frames: Vec<Frame>,
+    /// Refuses frames of these lanes, as a core does that has too much to do.
+    pub(super) refuse: BTreeSet<Lane>,
+}
+
+impl End {
+    pub(super) fn saw(&self, event: &LinkEvent) -> bool {
+        self.events.iter().any(|(_, seen)| seen == event)
+    }
+
+    /// Ups and downs of one member, in order.
+    pub(super) fn ups(&self, member: MemberId) -> Vec<bool> {
+        let of = |event: &LinkEvent| match event {
+            LinkEvent::Up { member: of, .. } if *of == member => Some(true),
+            LinkEvent::Down { member: of } if *of == member => Some(false),
+            _ => None,
+        };
+        self.events.iter().filter_map(|(_, event)| of(event)).collect()
+    }
+
+    pub(super) fn at(&self, find: impl Fn(&LinkEvent) -> bool) -> Option<Mono> {
+        self.events.iter().find(|(_, event)| find(event)).map(|(at, _)| *at)
+    }
+}
+
+pub(super) struct World {
+    pub(super) now: Mono,
+    origin: Instant,
+    pub(super) ends: BTreeMap<u8, End>,
+    wire: BTreeMap<(Mono, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
+    sent: u64,
+    /// Share of packets lost, in percent.
+    pub(super) loss: u64,
+    /// Addresses that nothing reaches and nothing leaves.
+    pub(super) black: BTreeSet<u8>,
+    /// Flips bits of this share of packets, in percent, besides.
+    pub(super) noise: u64,
+    pub(super) authority: Authority,
+    pub(super) wall_ahead: Duration,
+}
+
+impl World {
+    pub(super) fn new(members: u8) -> Self {
+        let mut world = Self {
+            now: Mono(0),
+            origin: Instant::now(),
+            ends: BTreeMap::new(),
+            wire: BTreeMap::new(),
+            sent: 0,
+            loss: 0,
+            black: BTreeSet::new(),
+            noise: 0,
+            authority: authority(0),
+            wall_ahead: Duration::ZERO,
+        };
+        for n in 1..=members {
+            world.start(n);
+        }
+        world
+    }
+
+    /// Starts member `n`, or starts it anew.
+    pub(super) fn start(&mut self, n: u8) {
+        let identity = identity(&self.authority, n);
+        self.start_as(n, &identity);
+    }
+
+    pub(super) fn start_as(&mut self, n: u8, identity: &Identity) {
+        let seed = Seed(hash(b"test", &[&[n], &self.sent.to_le_bytes()]));
+        let links = Links::new(identity, seed, self.origin).expect("a good identity");
+        let end = End { links, events: Vec::new(), frames: Vec::new(), refuse: BTreeSet::new() };
+        self.ends.insert(n, end);
+    }
+
+    pub(super) fn at(&self) -> Now {
+        Now { mono: self.now, wall: START + self.now.since(Mono(0)) + self.wall_ahead }
+    }
+
+    pub(super) fn end(&mut self, n: u8) -> &mut End {
+        self.ends.get_mut(&n).expect("started")
+    }
+
+    pub(super) fn dial(&mut self, from: u8, to: u8) {
+        let now = self.at();
+        self.end(from).links.dial(now, id(to), addr(to));
+    }
+
+    pub(super) fn frame(&mut self, from: u8, to: u8, lane: Lane, bytes: &[u8]) {
+        let now = self.at();
+        assert!(self.end(from).links.send_frame(now, id(to), lane, bytes), "a link");
+    }
+
+    pub(super) fn ping(&mut self, from: u8, to: u8, bytes: &[u8]) -> bool {
+        let now = self.at();
+        self.end(from).links.send_ping(now, id(to), bytes)
+    }
+
+    /// Two members with a link between them.
+    pub(super) fn pair() -> Self {
+        let mut world = Self::new(2);
+        world.dial(1, 2);
+        world.until(|world| world.linked(1, 2));
+        world
+    }
+
+    pub(super) fn linked(&self, a: u8, b: u8) -> bool {
+        self.ends[&a].links.is_up(&id(b)) && self.ends[&b].links.is_up(&id(a))
+    }
+
+    pub(super) fn inject(&mut self, from: u8, to: u8, bytes: Vec<u8>) {
+        self.sent += 1;
+        self.wire.insert((self.now, self.sent), (addr(from), addr(to), bytes));
+    }
+
+    /// Runs until `done`, or fails after ten virtual minutes.
+    pub(super) fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+        let limit = self.now + Duration::from_secs(600);
+        self.settle();
+        while !done(self) {
+            assert!(self.now < limit, "not within ten minutes: {}", self.story());
+            assert!(self.step(), "nothing more happens: {}", self.story());
+        }
+    }
+
+    pub(super) fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        self.settle();
+        while self.next().is_some_and(|at| at <= end) {
+            self.step();
+        }
+        self.now = end;
+    }
+
+    fn story(&self) -> String {
+        let events = |(n, end): (&u8, &End)| {
+            let last = end.events.iter().rev().take(8).collect::<Vec<_>>();
+            format!("{n}: {last:?} {:?}", end.links.counters)
+        };
+        self.ends.iter().map(events).collect::<Vec<_>>().join("\n")
+    }
+
+    fn next(&self) -> Option<Mono> {
+        let packet = self.wire.keys().next().map(|(at, _)| *at);
+        let timer = self.ends.values().filter_map(|end| end.links.deadline()).min();
+        Some(packet.into_iter().chain(timer).min()?.max(self.now))
+    }
+
+    /// Goes to the next moment at which something happens.
+    fn step(&mut self) -> bool {
+        let Some(next) = self.next() else { return false };
+        self.now = next;
+        let now = self.at();
+        while let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= next) {
+            let (from, to, bytes) = entry.remove();
+            let end = self.ends.iter_mut().find(|(n, _)| addr(**n) == to);
+            end.into_iter().for_each(|(_, end)| end.links.datagram(now, from, None, None, &bytes));
+        }
+        self.ends.values_mut().for_each(|end| end.links.wake(now));
+        self.settle();
+        true
+    }
+
+    /// Lets all members do their work.
+    pub(super) fn settle(&mut self) {
+        let now = self.at();
+        let mut sent = Vec::new();
+        for (n, end) in &mut self.ends {
+            loop {
+                let mut busy = end.links.work(now);
+                while let Some(packet) = end.links.next_packet() {
+                    sent.push((*n, packet));
+                    busy = true;
+                }
+                while let Some(event) = end.links.next_event() {
+                    end.events.push((now.mono, event));
+                    busy = true;
+                }
+                for lane in Lane::ALL {
+                    while let Some(frame) = end.links.next_frame(now, lane) {
+                        busy = true;
+                        if end.refuse.contains(&lane) {
+                            end.links.keep_frame(frame);
+                        } else {
+                            end.frames.push(frame);
+                        }
+                    }
+                }
+                if !busy {
+                    break;
+                }
+            }
+        }
+        sent.into_iter().for_each(|(from, packet)| self.send(from, &packet));
+    }
+
+    fn send(&mut self, from: u8, packet: &Packet) {
+        let segment = packet.segment.unwrap_or(packet.bytes.len());
+        for bytes in packet.bytes.chunks(segment.max(1)) {
+            self.sent += 1;
+            let draw = hash(b"loss", &[&self.sent.to_le_bytes()]);
+            let swallowed = self.black.iter().any(|&n| addr(n) == packet.to || n == from);
+            if swallowed || u64::from(draw[0]) * 100 < self.loss * 256 {
+                continue;
+            }
+            let mut bytes = bytes.to_vec();
+            if u64::from(draw[1]) * 100 < self.noise * 256 {
+                let place = usize::from(draw[2]) % bytes.len();
+                bytes[place] ^= draw[3] | 1;
+            }
+            self.wire.insert((self.now + RTT / 2, self.sent), (addr(from), packet.to, bytes));
+        }
+    }
+}
