@@ -1,0 +1,69 @@
+//! What runs inside a simulated process.
+
+use ifrit_core::{
+    action::Action,
+    config::{Config, LocalIdentity, Stored},
+    event::{Event, Refused},
+    member::Member,
+    seed::Seed,
+    time::Now,
+};
+use std::{any::Any, fmt};
+
+/// All that a process has when it starts.
+#[derive(Debug)]
+pub struct Birth {
+    /// Its number in the world.
+    pub index: usize,
+    /// The network, and what it says of itself.
+    pub config: Config,
+    /// Its certificate and key.
+    pub identity: LocalIdentity,
+    /// Its disk.
+    pub stored: Stored,
+    /// The seed of this run, fresh at each start.
+    pub seed: Seed,
+    /// Its clocks.
+    pub now: Now,
+}
+
+/// A state machine with the core's contract.
+pub trait Brain: fmt::Debug {
+    /// See [`Member::handle`].
+    fn handle(&mut self, now: Now, event: Event<'_>) -> Result<(), Refused>;
+    /// See [`Member::poll_action`].
+    fn poll_action(&mut self) -> Action<'_>;
+    /// For looking inside.
+    fn any(&self) -> &dyn Any;
+}
+
+/// The real member, if `brain` is one.
+pub fn member_of(brain: &dyn Brain) -> Option<&Member> {
+    brain.any().downcast_ref()
+}
+
+impl Brain for Member {
+    fn handle(&mut self, now: Now, event: Event<'_>) -> Result<(), Refused> {
+        Self::handle(self, now, event)
+    }
+
+    fn poll_action(&mut self) -> Action<'_> {
+        Self::poll_action(self)
+    }
+
+    fn any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Starts a process.
+pub type Bear = fn(Birth) -> Box<dyn Brain>;
+
+/// Starts a real member.
+///
+/// # Panics
+/// If the world made a birth that the core refuses, which is the world's fault.
+pub fn real(birth: Birth) -> Box<dyn Brain> {
+    let member = Member::new(birth.config, birth.identity, birth.stored, birth.seed, birth.now);
+    Box::new(member.expect("the world's certificates and clocks are right"))
+}

@@ -1,0 +1,143 @@
+//! What a test does to a world.
+
+use crate::{
+    brain::Birth,
+    happen::{Happening, What},
+    node::Fate,
+    rng::Class,
+    tamper::Tamper,
+    world::World,
+};
+use core::time::Duration;
+use ifrit_core::{
+    config::{Config, LocalIdentity, Stored},
+    event::{Command, Event},
+    seed::Seed,
+};
+use std::collections::VecDeque;
+
+impl World {
+    /// Starts a member that does not run, from its disk.
+    pub fn start(&mut self, node: usize) {
+        if !self.nodes[node].is_dead() {
+            return;
+        }
+        let birth = self.birth(node);
+        let process = &mut self.nodes[node];
+        process.life += 1;
+        process.fate = Fate::Running;
+        process.brain = Some((self.setup.bear)(birth));
+        self.drain(node);
+        if self.nodes[node].tamper.is_some() {
+            self.later(node, self.now, What::Scheme);
+        }
+    }
+
+    fn birth(&self, node: usize) -> Birth {
+        let process = &self.nodes[node];
+        Birth {
+            index: node,
+            config: Config {
+                root: self.network.root().clone(),
+                addrs: vec![process.addr],
+                tags: Vec::new(),
+                seeds: u16::try_from(process.seeds.len()).expect("few seeds"),
+                verifier: self.network.verifier(),
+            },
+            identity: LocalIdentity {
+                certificate: process.certificate.clone(),
+                signer: self.network.signer(&process.scalar),
+            },
+            stored: process.disk.clone(),
+            seed: Seed(self.faults.bytes(Class::Run, node, u64::from(process.life))),
+            now: process.clock.at(self.now),
+        }
+    }
+
+    /// Ends a process without a word. Its disk stays.
+    pub fn crash(&mut self, node: usize) {
+        let process = &mut self.nodes[node];
+        process.life += 1;
+        process.fate = Fate::Dead;
+        process.brain = None;
+        process.ends.clear();
+        process.connecting.clear();
+        process.dialing.clear();
+        (process.wake_at, process.wake_queued) = (None, None);
+    }
+
+    /// A crashed member starts again, from its disk.
+    pub fn restart(&mut self, node: usize) {
+        self.crash(node);
+        self.start(node);
+    }
+
+    /// A crashed member starts again, from this disk: an old backup, say.
+    pub fn restart_with_disk(&mut self, node: usize, disk: Stored) {
+        self.crash(node);
+        self.nodes[node].disk = disk;
+        self.start(node);
+    }
+
+    /// What a member's disk holds now.
+    pub fn disk(&self, node: usize) -> Stored {
+        self.nodes[node].disk.clone()
+    }
+
+    /// A member says goodbye, and its process ends two seconds later.
+    pub fn leave(&mut self, node: usize) {
+        // A refusal would show as a member that goes Down instead of leaving.
+        self.command(node, Command::Leave).ok();
+        self.run_for(Duration::from_secs(2));
+        self.crash(node);
+    }
+
+    /// Stops a process for a while, its machine's clock running on. What arrives waits, and its first event is a late wake.
+    pub fn pause(&mut self, node: usize, span: Duration) {
+        if self.nodes[node].runs() {
+            self.nodes[node].fate = Fate::Paused(VecDeque::new());
+            self.later(node, self.now + span, What::Resume);
+        }
+    }
+
+    pub(crate) fn resume(&mut self, node: usize) {
+        let fate = core::mem::replace(&mut self.nodes[node].fate, Fate::Running);
+        self.tell(node, Event::Wake);
+        if let Fate::Paused(backlog) = fate {
+            backlog.into_iter().for_each(|waiting| self.happen(waiting));
+        }
+    }
+
+    /// Cuts the network into groups; see [`Net::partition`](crate::net::Net::partition).
+    pub fn partition(&mut self, groups: &[Vec<usize>], oneway: bool) {
+        self.net.partition(groups, oneway);
+    }
+
+    /// Ends the partition and all cuts.
+    pub fn heal(&mut self) {
+        self.net.heal();
+    }
+
+    /// Sets a member's wall clock ahead, or behind if negative.
+    pub fn skew(&mut self, node: usize, ahead_ms: i64) {
+        self.nodes[node].clock.ahead_ms = ahead_ms;
+    }
+
+    /// The members that `node` is told of as seeds, from its next start on.
+    pub fn set_seeds(&mut self, node: usize, seeds: Vec<usize>) {
+        self.nodes[node].seeds = seeds;
+    }
+
+    /// Makes a member a liar.
+    pub fn corrupt(&mut self, node: usize, tamper: Box<dyn Tamper>) {
+        self.mark_liar(node);
+        self.nodes[node].tamper = Some(tamper);
+        let at = self.now;
+        self.queue.push(at, Happening { node, life: None, what: What::Scheme });
+    }
+
+    /// Counts a member among the liars: a test will speak in its name.
+    pub fn mark_liar(&mut self, node: usize) {
+        self.nodes[node].correct = false;
+    }
+}

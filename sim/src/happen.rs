@@ -1,0 +1,115 @@
+//! All that can wait in the queue.
+
+use core::net::SocketAddr;
+use ifrit_core::{action::Persist, event::Lane, id::MemberId, time::Mono};
+use std::rc::Rc;
+
+/// Something that happens in one process.
+#[derive(Debug)]
+pub(crate) struct Happening {
+    /// In which.
+    pub(crate) node: usize,
+    /// In which life of it; `None` if any running one will do.
+    pub(crate) life: Option<u32>,
+    pub(crate) what: What,
+}
+
+/// What happens.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// The process starts.
+    Begin,
+    /// The brain's time has come.
+    Wake,
+    /// The tamper's time has come.
+    Scheme,
+    /// The machine goes on after a pause.
+    Resume,
+    /// A packet of a link arrives.
+    Packet { link: Link, packet: Packet },
+    /// A frame is put on the wire, again if need be.
+    Try { link: Link, lane: Lane, sequence: u32, bytes: Rc<[u8]>, packets: u32, attempt: u32 },
+    /// A refused frame is offered again.
+    Offer { link: Link, lane: Lane },
+    /// QUIC probes because a ping is not acknowledged.
+    Probe { link: Link, ping: Mono, attempt: u32 },
+    /// Bytes of a lane have left.
+    Written { link: Link, lane: Lane },
+    /// Looks whether a link has been silent for too long.
+    Idle { link: Link },
+    /// A handshake's next flight goes out.
+    Dial(Dial),
+    /// The last flight reaches the acceptor.
+    Accept { from: usize, dial: Dial },
+    /// The acceptor's word reaches the dialer: the link is up.
+    Connected { peer: usize, generation: u32, dial: Dial },
+    /// A dial has failed.
+    Failed(Dial),
+    /// A datagram found no link.
+    Unsent { token: u64 },
+    /// The disk is done.
+    Persisted { seq: u64, what: Save },
+}
+
+/// A link as one end names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// The process at the other end.
+    pub(crate) peer: usize,
+    pub(crate) generation: u32,
+}
+
+/// What is in a packet. `sent` and `acks` are world times.
+#[derive(Clone, Debug)]
+pub(crate) struct Packet {
+    pub(crate) sent: Mono,
+    pub(crate) acks: Mono,
+    pub(crate) load: Load,
+}
+
+/// A packet's load.
+#[derive(Clone, Debug)]
+pub(crate) enum Load {
+    Datagram(Rc<[u8]>),
+    Frame {
+        lane: Lane,
+        sequence: u32,
+        bytes: Rc<[u8]>,
+    },
+    /// Only acknowledges.
+    Ack,
+    /// Closes the link, or says that nobody knows it (a stateless reset).
+    Close,
+}
+
+/// A handshake under way, at the dialer.
+#[derive(Clone, Debug)]
+pub(crate) struct Dial {
+    pub(crate) addr: SocketAddr,
+    /// Who must answer; `None` for a seed.
+    pub(crate) expect: Option<MemberId>,
+    pub(crate) seed: Option<u16>,
+    pub(crate) started: Mono,
+    /// Flights that have arrived, of three.
+    pub(crate) flights: u8,
+    pub(crate) attempt: u32,
+    /// The counter of its fault decisions.
+    pub(crate) count: u64,
+}
+
+/// What goes to disk.
+#[derive(Clone, Debug)]
+pub(crate) enum Save {
+    EpochCeiling(u64),
+    Records(Vec<u8>),
+}
+
+impl Save {
+    /// Resolves what the core asked for; `snapshot` makes the records.
+    pub(crate) fn new(what: Persist, snapshot: impl FnOnce() -> Vec<u8>) -> Self {
+        match what {
+            Persist::EpochCeiling(ceiling) => Self::EpochCeiling(ceiling),
+            Persist::Records => Self::Records(snapshot()),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The network of a world: its CA, its members' keys and certificates, and how they sign.
+
+use crate::{
+    crypto::Ideal,
+    node::WALL_START,
+    rng::{Class, Faults},
+};
+use ifrit_core::{
+    accusation::{self, Accusation},
+    certificate::Root,
+    crypto::{P256Signer, P256Verifier, PublicKey, Signer, Verifier},
+    id::{MemberId, NetworkId},
+    note::{self, Note},
+    params::{NetworkParams, Wish},
+    time::Wall,
+};
+use ifrit_node::ca::Authority;
+use std::{sync::Arc, time::Duration};
+
+/// How members sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crypto {
+    /// [`Ideal`] signatures.
+    Ideal,
+    /// ECDSA P-256, as in production.
+    Real,
+}
+
+/// How long the CA and its certificates hold.
+const VALIDITY: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The CA's key and secret are drawn beside those of members, which have small numbers.
+const CA: usize = usize::MAX;
+
+/// A CA and the way in which its members sign.
+#[derive(Debug)]
+pub struct Network {
+    authority: Authority,
+    ideal: Option<Ideal>,
+    faults: Faults,
+}
+
+/// What the CA gives a member, and its key.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Its id.
+    pub id: MemberId,
+    /// Its certificate, DER.
+    pub certificate: Vec<u8>,
+    /// Its key's secret scalar.
+    pub scalar: [u8; 32],
+}
+
+impl Network {
+    /// A network for `wish`; all its randomness follows from `faults`.
+    ///
+    /// # Panics
+    /// If no network can be as wished.
+    pub fn new(wish: &Wish, crypto: Crypto, faults: Faults) -> Self {
+        let key = P256Signer::from_scalar(&scalar(faults, CA)).expect("cleared to be below the order");
+        let network = NetworkId(faults.bytes(Class::Identity, CA, 1));
+        let before = Wall(WALL_START.0 - 24 * 3600 * 1000);
+        let authority = Authority::create(key, network, wish, before, WALL_START + VALIDITY);
+        let authority = authority.expect("a possible network");
+        let ideal = (crypto == Crypto::Ideal)
+            .then(|| Ideal::new(faults.bytes(Class::Identity, CA, 2), authority.root().key));
+        Self { authority, ideal, faults }
+    }
+
+    /// Enrols member number `index`.
+    ///
+    /// # Panics
+    /// Never: every scalar drawn is in range.
+    pub fn enrol(&self, index: usize) -> Credentials {
+        let scalar = scalar(self.faults, index);
+        let key = P256Signer::from_scalar(&scalar).expect("cleared to be below the order").public_key();
+        let id = MemberId(self.faults.bytes(Class::Identity, index, 1));
+        let certificate = self.issue(&key, id, WALL_START + VALIDITY, index as u64 + 2);
+        Credentials { id, certificate, scalar }
+    }
+
+    /// A certificate for `key` and `id` that ends at `until`.
+    pub fn issue(&self, key: &PublicKey, id: MemberId, until: Wall, serial: u64) -> Vec<u8> {
+        self.authority.issue(key, id, Wall(WALL_START.0 - 3600 * 1000), until, serial)
+    }
+
+    /// The root.
+    pub fn root(&self) -> &Root {
+        self.authority.root()
+    }
+
+    /// Its parameters.
+    pub fn params(&self) -> &NetworkParams {
+        &self.authority.root().params
+    }
+
+    /// Checks signatures.
+    pub fn verifier(&self) -> Arc<dyn Verifier> {
+        match &self.ideal {
+            Some(ideal) => Arc::new(ideal.clone()),
+            None => Arc::new(P256Verifier),
+        }
+    }
+
+    /// Signs with the key of this scalar.
+    ///
+    /// # Panics
+    /// If the scalar is no key's.
+    pub fn signer(&self, scalar: &[u8; 32]) -> Box<dyn Signer> {
+        let real = P256Signer::from_scalar(scalar).expect("a key's scalar");
+        match &self.ideal {
+            Some(ideal) => Box::new(ideal.signer(real.public_key())),
+            None => Box::new(real),
+        }
+    }
+
+    /// An accusation signed with the key of this scalar.
+    pub fn accuse(&self, scalar: &[u8; 32], fields: accusation::Fields) -> Accusation {
+        fields.sign(self.params(), &mut *self.signer(scalar))
+    }
+
+    /// A note signed with the key of this scalar.
+    pub fn note(&self, scalar: &[u8; 32], fields: note::Fields) -> Note {
+        fields.sign(self.params(), &mut *self.signer(scalar))
+    }
+}
+
+/// A secret scalar: its first bit is cleared, which puts it below the group's order.
+fn scalar(faults: Faults, index: usize) -> [u8; 32] {
+    let mut scalar = faults.bytes(Class::Identity, index, 0);
+    scalar[0] &= 0x7f;
+    scalar
+}

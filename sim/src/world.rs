@@ -1,0 +1,331 @@
+//! The world: members, time, and what is observed.
+
+use crate::{
+    brain::{self, Bear, Brain},
+    happen::{Happening, What},
+    net::{Latency, Net},
+    network::{Credentials, Crypto, Network},
+    node::{Clock, Fate, Node},
+    queue::Queue,
+    rng::{Class, Faults, mix},
+};
+use core::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+use ifrit_core::{
+    action::Notice,
+    config::Stored,
+    event::Lane,
+    id::MemberId,
+    member::Member,
+    params::{Params, Wish},
+    time::{Mono, Now},
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What a world is made from.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// How many members there are.
+    pub members: usize,
+    /// From which all chance follows.
+    pub seed: u64,
+    /// The network; the expected members are `members` unless changed.
+    pub wish: Wish,
+    /// How long packets take.
+    pub latency: Latency,
+    /// Loss of every packet, in ppm.
+    pub loss_ppm: u32,
+    /// How members sign.
+    pub crypto: Crypto,
+    /// How long the disk takes; `None`: it never answers.
+    pub disk: Option<Duration>,
+    /// What runs in a process.
+    pub bear: Bear,
+}
+
+impl Setup {
+    /// `members` with the defaults: LAN preset, rings for 10 % liars, 0.5 to 5 ms one way, no loss, ideal signatures.
+    pub fn new(members: usize, seed: u64) -> Self {
+        let expected = u32::try_from(members).expect("at most 2³² members");
+        Self {
+            members,
+            seed,
+            wish: Wish { members: expected, ..Wish::default() },
+            latency: Latency::Uniform(Duration::from_micros(500), Duration::from_millis(5)),
+            loss_ppm: 0,
+            crypto: Crypto::Ideal,
+            disk: Some(Duration::from_millis(5)),
+            bear: brain::real,
+        }
+    }
+
+    /// With this many rings.
+    pub fn rings(mut self, rings: u8) -> Self {
+        self.wish.rings = Some(rings);
+        self
+    }
+}
+
+/// Something an application was told.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// When, in world time.
+    pub at: Mono,
+    /// Whose application.
+    pub observer: usize,
+    /// What.
+    pub notice: Notice,
+}
+
+/// A deterministic world.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) now: Mono,
+    pub(crate) queue: Queue<Happening>,
+    pub(crate) nodes: Vec<Node>,
+    /// The network between the members.
+    pub net: Net,
+    pub(crate) network: Network,
+    pub(crate) setup: Setup,
+    pub(crate) faults: Faults,
+    /// How many links each pair had.
+    pub(crate) generations: BTreeMap<(usize, usize), u32>,
+    /// How many dials each directed pair had.
+    pub(crate) dials: BTreeMap<(usize, usize), u64>,
+    /// Looked up, never walked.
+    pub(crate) by_id: HashMap<MemberId, usize>,
+    pub(crate) by_addr: HashMap<SocketAddr, usize>,
+    pub(crate) observed: Vec<Observed>,
+    pub(crate) digest: u64,
+    pub(crate) handled: u64,
+}
+
+/// How often conditions are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// Everybody who starts at once starts within this.
+const START_SPREAD: Duration = Duration::from_millis(200);
+
+impl World {
+    /// A world in which nobody runs yet. All members but the first know the first as seed 0.
+    pub fn new(setup: Setup) -> Self {
+        let faults = Faults::new(setup.seed);
+        let network = Network::new(&setup.wish, setup.crypto, faults);
+        let net = Net::new(faults, setup.members, setup.latency, setup.loss_ppm);
+        let mut world = Self {
+            now: Mono(0),
+            queue: Queue::default(),
+            nodes: Vec::new(),
+            net,
+            network,
+            faults,
+            generations: BTreeMap::new(),
+            dials: BTreeMap::new(),
+            by_id: HashMap::new(),
+            by_addr: HashMap::new(),
+            observed: Vec::new(),
+            digest: 0,
+            handled: 0,
+            setup,
+        };
+        (0..world.setup.members).for_each(|index| world.settle(index));
+        world
+    }
+
+    /// Everybody starts within 200 ms; nobody is joined yet.
+    pub fn bootstrap(setup: Setup) -> Self {
+        let mut world = Self::new(setup);
+        world.queue.push(Mono(0), Happening { node: 0, life: None, what: What::Begin });
+        for node in 1..world.nodes.len() {
+            let bits = world.faults.bits(Class::Start, node, 0, 0);
+            let at = Mono(0) + Latency::Uniform(Duration::ZERO, START_SPREAD).draw(bits);
+            world.queue.push(at, Happening { node, life: None, what: What::Begin });
+        }
+        world
+    }
+
+    /// Everybody has started and all views are equal and complete.
+    ///
+    /// # Panics
+    /// If that takes more than two virtual minutes.
+    pub fn converged(setup: Setup) -> Self {
+        let mut world = Self::bootstrap(setup);
+        world.settles_within(Duration::from_secs(120));
+        world
+    }
+
+    fn settle(&mut self, index: usize) {
+        let Credentials { id, certificate, scalar } = self.network.enrol(index);
+        let number = u32::try_from(index).expect("at most 2²⁴ members");
+        let addr = SocketAddr::from((Ipv4Addr::from(0x0a00_0000 | number), 7000));
+        let origin = Duration::from_nanos(self.faults.bits(Class::Clock, index, 0, 0) >> 20);
+        self.by_id.insert(id, index);
+        self.by_addr.insert(addr, index);
+        self.nodes.push(Node {
+            id,
+            certificate,
+            scalar,
+            addr,
+            brain: None,
+            tamper: None,
+            life: 0,
+            fate: Fate::Dead,
+            correct: true,
+            disk: Stored::default(),
+            seeds: if index == 0 { Vec::new() } else { vec![0] },
+            ends: BTreeMap::new(),
+            connecting: BTreeMap::new(),
+            dialing: BTreeSet::new(),
+            clock: Clock { origin, ahead_ms: 0 },
+            wake_at: None,
+            wake_queued: None,
+            sent: 0,
+        });
+    }
+
+    /// Lets everything happen until `at`, which becomes the time.
+    pub fn run_until(&mut self, at: Mono) {
+        while let Some((moment, happening)) = self.queue.pop(at) {
+            self.now = self.now.max(moment);
+            self.happen(happening);
+        }
+        self.now = self.now.max(at);
+    }
+
+    /// Lets everything happen for `span`.
+    pub fn run_for(&mut self, span: Duration) {
+        self.run_until(self.now + span);
+    }
+
+    /// Lets things happen until `condition`, at most for `limit`; how long it took, if it came.
+    /// Looks at the condition every 50 ms.
+    pub fn run_until_condition(
+        &mut self,
+        limit: Duration,
+        mut condition: impl FnMut(&Self) -> bool,
+    ) -> Option<Duration> {
+        let start = self.now;
+        loop {
+            if condition(self) {
+                return Some(self.now.since(start));
+            }
+            if self.now.since(start) >= limit {
+                return None;
+            }
+            self.run_for(LOOK);
+        }
+    }
+
+    /// World time.
+    pub fn now(&self) -> Mono {
+        self.now
+    }
+
+    /// How many members there are, running or not.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The id of a member.
+    pub fn id(&self, index: usize) -> MemberId {
+        self.nodes[index].id
+    }
+
+    /// A member's certificate, DER.
+    pub fn certificate(&self, index: usize) -> &[u8] {
+        &self.nodes[index].certificate
+    }
+
+    /// A member's clocks now.
+    pub fn clocks(&self, index: usize) -> Now {
+        self.nodes[index].clock.at(self.now)
+    }
+
+    /// The number of a member.
+    ///
+    /// # Panics
+    /// If it is nobody's id.
+    pub fn index(&self, id: &MemberId) -> usize {
+        self.by_id[id]
+    }
+
+    /// The state machine of a running member.
+    ///
+    /// # Panics
+    /// If it does not run, or is not a real one.
+    pub fn member(&self, index: usize) -> &Member {
+        self.brain(index).and_then(brain::member_of).expect("a running, real member")
+    }
+
+    /// What runs in a process.
+    pub fn brain(&self, index: usize) -> Option<&dyn Brain> {
+        self.nodes[index].brain.as_deref()
+    }
+
+    /// The network: CA, parameters, signers.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The secret scalar of a member's key, for tests that lie in its name.
+    pub fn scalar(&self, index: usize) -> [u8; 32] {
+        self.nodes[index].scalar
+    }
+
+    /// Periods and bounds of this network.
+    pub fn params(&self) -> Params {
+        Params::derive(self.network.params())
+    }
+
+    /// All that applications were told, in order.
+    pub fn observed(&self) -> &[Observed] {
+        &self.observed
+    }
+
+    /// A running digest of all actions of all members: equal for equal runs.
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// How many events members have handled.
+    pub fn handled(&self) -> u64 {
+        self.handled
+    }
+
+    /// Bytes that a member has sent, with UDP, IP and QUIC around them (see [`net`](crate::net)).
+    pub fn sent(&self, index: usize) -> u64 {
+        self.nodes[index].sent
+    }
+
+    /// To whom a member has a link.
+    pub fn linked(&self, index: usize) -> Vec<usize> {
+        self.nodes[index].ends.keys().copied().collect()
+    }
+
+    /// Sends a frame over an existing link as if the member had; nothing if there is no link.
+    pub fn inject_frame(&mut self, from: usize, to: usize, lane: Lane, bytes: &[u8]) {
+        self.send_frame(from, to, lane, bytes);
+    }
+
+    /// Sends a datagram over an existing link as if the member had; nothing if there is no link.
+    pub fn inject_datagram(&mut self, from: usize, to: usize, bytes: &[u8]) {
+        self.send_datagram(from, to, None, bytes);
+    }
+
+    pub(crate) fn fold(&mut self, words: &[u64], bytes: &[u8]) {
+        let mut state = words.iter().fold(self.digest, |state, word| mix(state ^ word));
+        let mut chunks = bytes.chunks_exact(8);
+        for chunk in chunks.by_ref() {
+            state = mix(state ^ u64::from_le_bytes(chunk.try_into().expect("8 bytes")));
+        }
+        let mut last = [0; 8];
+        last[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
+        self.digest = mix(state ^ u64::from_le_bytes(last) ^ (bytes.len() as u64) << 56);
+    }
+}
