@@ -2,6 +2,8 @@
 //!
 //! Times differ between machines; the bytes and the ratios are what is claimed.
 
+#![expect(clippy::disallowed_types, reason = "a bench asks the clock; the core does not")]
+
 use ifrit_core::{
     crypto,
     id::{MemberId, NetworkId},

@@ -177,7 +177,7 @@ impl fmt::Debug for Signed {
     }
 }
 
-/// Serialisable short form of a [`Hash`]: 16 bytes, for announcements, where a collision costs one round of
+/// Serialisable short form of a [`tyalias@Hash`]: 16 bytes, for announcements, where a collision costs one round of
 /// anti-entropy and nothing else.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub struct ShortHash(pub [u8; 16]);

@@ -24,6 +24,7 @@ pub mod ring;
 pub mod seed;
 pub mod tags;
 pub mod time;
+pub mod trie;
 pub mod view;
 
 mod read;

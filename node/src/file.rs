@@ -15,11 +15,19 @@ const PRIVATE_DIR: u32 = 0o700;
 ///
 /// On error the old file stands and the temporary one is gone.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    replace(path, bytes, None)
+}
+
+/// The same, and the file replaced is moved to `previous` first. Between the two renames only the previous one exists.
+pub(crate) fn replace(path: &Path, bytes: &[u8], previous: Option<&Path>) -> io::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     set_mode(file.as_file(), PRIVATE)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
+    if let Some(previous) = previous {
+        fs::rename(path, previous)?;
+    }
     file.persist(path).map_err(|error| error.error)?;
     sync_dir(dir)
 }

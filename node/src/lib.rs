@@ -28,6 +28,7 @@ pub mod history;
 pub mod identity;
 pub mod limits;
 pub mod node;
+pub mod store;
 
 mod file;
 mod link;

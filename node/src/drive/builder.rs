@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     app::Failure,
-    identity::Identity,
+    identity::{Identity, IdentityError},
     node::{Node, NodeConfig},
 };
 use ifrit_core::{config::Stored, id::MemberId, seed::Seed};
@@ -127,8 +127,9 @@ impl<R: Runtime> Builder<R> {
         let blocking = self.runtime.spawn_blocking(move || origin.load(&on_disk));
         let (identity, store, stored) = blocking.await.ok_or(StartError::NoRuntime)??;
 
-        let (id, network) = (identity.certificate.id, identity.root.params);
+        let (id, network) = (identity.id(), identity.root.params);
         let clock = Clock::new(self.runtime.now());
+        identity.check_dates(clock.now(clock.origin()).wall)?;
         let (seeds, tags, seed) = (self.seeds, self.tags, fresh_seed()?);
         let config = NodeConfig { identity, addrs, tags, seeds, stored, seed };
         let node = Node::new(config, clock.origin(), clock.now(clock.origin()))?;
@@ -171,10 +172,13 @@ impl Origin {
             return Ok((self.identity.ok_or(StartError::NoIdentity)?, None, Stored::default()));
         };
         let store = Store::open(&dir)?;
-        let identity = match (self.identity, store.identity()?, self.invite) {
-            (Some(identity), _, _) | (None, Some(identity), _) => identity,
-            (None, None, Some(invite)) => enrol(&invite, &store, addrs)?,
-            (None, None, None) => return Err(StartError::NotEnrolled(dir)),
+        let identity = match (self.identity, self.invite) {
+            (Some(identity), _) => identity,
+            (None, Some(invite)) => match Identity::load(&dir) {
+                Err(IdentityError::Missing(_)) => enrol(&invite, &dir, addrs)?,
+                loaded => loaded?,
+            },
+            (None, None) => Identity::load(&dir)?,
         };
         let stored = store.load()?;
         Ok((identity, Some(store), stored))

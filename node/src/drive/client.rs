@@ -79,6 +79,14 @@ pub(super) type Condition = Box<dyn FnMut(View<'_>) -> bool + Send>;
 /// Where the answer to a request goes.
 pub(super) type ReplyTo = oneshot::Sender<Result<Vec<u8>, RequestError>>;
 
+/// How a member ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Leave,
+    Stop,
+    Abort,
+}
+
 /// What clients ask of the loop.
 pub(super) enum Call {
     Command(CoreCommand, oneshot::Sender<Result<(), ClientError>>),
@@ -87,7 +95,7 @@ pub(super) enum Call {
     Cancel(Ticket),
     Query(Box<dyn FnOnce(&Node) + Send>),
     WaitFor(Condition, oneshot::Sender<()>),
-    Stop { leave: bool, done: oneshot::Sender<()> },
+    End { how: End, done: oneshot::Sender<()> },
 }
 
 impl Client {
@@ -219,25 +227,31 @@ impl Client {
     /// Says goodbye to everybody, then stops: nobody needs to accuse this member. Ends when it has stopped, within
     /// [`LEAVE_LIMIT`](super::LEAVE_LIMIT) and [`STOP_LIMIT`](super::STOP_LIMIT).
     pub async fn leave(&self) -> Result<(), Stopped> {
-        self.end(true).await
+        self.end(End::Leave).await
     }
 
     /// Stops without a goodbye, as before a restart. Links are closed, what waits for the disk is saved, the socket
     /// and the directory are free when this ends, within [`STOP_LIMIT`](super::STOP_LIMIT).
     pub async fn stop(&self) -> Result<(), Stopped> {
-        self.end(false).await
+        self.end(End::Stop).await
     }
 
-    async fn end(&self, leave: bool) -> Result<(), Stopped> {
+    /// Ends at once, as a killed process would: no goodbye, no link closed, nothing more sent or saved. For tests and
+    /// demonstrations. Socket and directory are free when this ends.
+    pub async fn abort(&self) -> Result<(), Stopped> {
+        self.end(End::Abort).await
+    }
+
+    async fn end(&self, how: End) -> Result<(), Stopped> {
         let (done, ended) = oneshot::channel();
-        self.call(Call::Stop { leave, done }).await?;
+        self.call(Call::End { how, done }).await?;
         ended.await.map_err(|_| Stopped)
     }
 
     async fn command(&self, command: CoreCommand) -> Result<(), ClientError> {
         let (done, carried_out) = oneshot::channel();
         self.call(Call::Command(command, done)).await?;
-        carried_out.await.unwrap_or(Err(Stopped.into()))
+        carried_out.await.unwrap_or_else(|_| Err(Stopped.into()))
     }
 
     async fn call(&self, call: Call) -> Result<(), Stopped> {

@@ -1,7 +1,7 @@
 //! What can go wrong, and what to do about it.
 
 use super::{EnrolError, StoreError};
-use crate::node::NodeError;
+use crate::{identity::IdentityError, node::NodeError};
 use ifrit_core::event::Refused;
 use std::{io, net::SocketAddr};
 
@@ -30,9 +30,9 @@ pub enum StartError {
         "no identity: give identity(..) or data_dir(..), and with the latter an invite(..) the first time"
     )]
     NoIdentity,
-    /// The directory holds no identity and there is no invite.
-    #[error("{0} holds no identity: give invite(..), or issue one into it with `ifrit ca issue`")]
-    NotEnrolled(std::path::PathBuf),
+    /// The directory holds no identity and there is no invite, or its files are damaged, or the certificate has ended.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// Another process has the port.
     #[error("{0} is in use: stop the process that has it, or bind to another port (0 picks a free one)")]
     PortInUse(SocketAddr),

@@ -2,7 +2,7 @@
 
 use super::{
     Runtime, Socket, Store,
-    client::Call,
+    client::{Call, End},
     clock::Clock,
     error::ClientError,
     events::Registry,
@@ -71,6 +71,8 @@ enum Phase {
     Leaving(Mono),
     /// Links are closed; what goes to socket and disk may take until then.
     Stopping(Mono),
+    /// Nothing is done any more.
+    Over,
 }
 
 /// What ended a wait.
@@ -127,7 +129,7 @@ impl<R: Runtime> Loop<R> {
                 Woken::Done(done) => self.ended(done),
                 Woken::Call(Ok(call)) => self.call(call),
                 // The last client is gone; a goodbye under way goes on.
-                Woken::Call(Err(_)) if self.phase == Phase::Running => self.stop(false),
+                Woken::Call(Err(_)) if self.phase == Phase::Running => self.end(End::Stop),
                 Woken::Call(Err(_)) => {}
             }
         }
@@ -144,12 +146,18 @@ impl<R: Runtime> Loop<R> {
     /// Takes what came, within a budget for each source, then carries out what the node wants. Whether that was the
     /// last turn.
     fn turn(&mut self) -> bool {
+        if self.phase == Phase::Over {
+            return true;
+        }
         while let Ok(done) = self.done.try_recv() {
             self.ended(done);
         }
         self.wake();
         self.receive();
         self.take_calls();
+        if self.phase == Phase::Over {
+            return true;
+        }
         self.drain();
         let now = self.now().mono;
         self.saver.retry(&self.work, now);
@@ -256,9 +264,9 @@ impl<R: Runtime> Loop<R> {
             }
             Call::Query(look) => look(&self.node),
             Call::WaitFor(condition, met) => self.conditions.add(condition, met),
-            Call::Stop { leave, done } => {
+            Call::End { how, done } => {
                 self.stopping.push(done);
-                self.stop(leave);
+                self.end(how);
             }
         }
     }
@@ -277,17 +285,17 @@ impl<R: Runtime> Loop<R> {
         }
     }
 
-    /// Begins to end; again is nothing new, save that a stop cuts a goodbye short.
-    fn stop(&mut self, leave: bool) {
+    /// Begins to end. A stop cuts a goodbye short, an abort cuts everything; otherwise again is nothing new.
+    fn end(&mut self, how: End) {
         let now = self.now();
-        match self.phase {
-            Phase::Running if leave => {
+        match (how, self.phase) {
+            (End::Abort, _) => self.phase = Phase::Over,
+            (End::Leave, Phase::Running) => {
                 self.feed(now, Input::Command(Command::Leave));
                 self.phase = Phase::Leaving(now.mono + LEAVE_LIMIT);
             }
-            Phase::Running => self.close(now),
-            Phase::Leaving(_) if !leave => self.close(now),
-            Phase::Leaving(_) | Phase::Stopping(_) => {}
+            (End::Stop, Phase::Running | Phase::Leaving(_)) => self.close(now),
+            (End::Leave | End::Stop, _) => {}
         }
     }
 
@@ -311,13 +319,14 @@ impl<R: Runtime> Loop<R> {
                 let quiet = self.until.is_some() && !self.wire.is_full() && !self.saver.is_busy();
                 quiet || now >= limit
             }
+            Phase::Over => true,
         }
     }
 
     /// When a turn is due even if nothing comes.
     fn deadline(&self) -> Option<Mono> {
         let limit = match self.phase {
-            Phase::Running => None,
+            Phase::Running | Phase::Over => None,
             Phase::Leaving(limit) | Phase::Stopping(limit) => Some(limit),
         };
         let again = self.refused.as_ref().map(|_| self.now().mono + REFUSED_RETRY);

@@ -20,9 +20,6 @@ impl Store {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         Ok(Self)
     }
-    pub fn identity(&self) -> Result<Option<Identity>, StoreError> {
-        Ok(None)
-    }
     pub fn load(&self) -> Result<Stored, StoreError> {
         Ok(Stored::default())
     }
@@ -31,6 +28,6 @@ impl Store {
     }
 }
 
-pub(super) fn enrol(invite: &str, store: &Store, addrs: &[SocketAddr]) -> Result<Identity, EnrolError> {
+pub(super) fn enrol(invite: &str, dir: &Path, addrs: &[SocketAddr]) -> Result<Identity, EnrolError> {
     Err(EnrolError)
 }

@@ -1,12 +1,13 @@
 //! Why an agent does not start, in the words of the command line, and whose fault it is.
 
 use crate::{args::AgentArgs, error::bad_input};
+use ifrit_node::identity::IdentityError;
 use ifrit_tokio::StartError;
 
 pub(super) fn explain_start(error: StartError, args: &AgentArgs) -> anyhow::Error {
     let dir = args.dir.display();
     match error {
-        StartError::NotEnrolled(_) => bad_input(format!(
+        StartError::Identity(IdentityError::Missing(_)) => bad_input(format!(
             "{dir} holds no identity: enrol with --join INVITE (`ifrit ca invite` writes one), or let the CA issue one \
              into it (`ifrit ca issue --out {dir}`)"
         )),

@@ -1,0 +1,248 @@
+//! A member's directory: one process at a time, and state that survives whatever happens to a write.
+//!
+//! ```text
+//! root.pem cert.pem key.pem   the identity (see [`crate::identity`])
+//! lock                        held while a process uses the directory; its id is in it
+//! epoch   epoch.old           epochs below this may have been used (R15)
+//! records records.old         the last view
+//! contacts                    addresses that the CA told at enrolment
+//! ```
+//!
+//! State files carry magic, version, kind, length and a SHA-256. They are replaced atomically and the previous
+//! generation is kept: a half-written or damaged file is noticed, the previous one is used, and a [`Warning`] says so.
+
+mod state;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    file,
+    identity::{CERTIFICATE_FILE, Identity, IdentityError},
+    node::Save,
+};
+use fs2::FileExt;
+use ifrit_core::{config::Stored, limits::EPOCH_BLOCK};
+use state::{Found, Kind, StateFile};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// Contacts remembered: as many as the CA tells.
+pub const CONTACTS_MAX: usize = 16;
+
+/// A member's directory, locked for this process until it is dropped.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    epoch: StateFile,
+    records: StateFile,
+    contacts: StateFile,
+    /// The highest that is on disk: it never goes back.
+    ceiling: u64,
+    loaded: Loaded,
+    /// Held, not read.
+    _lock: File,
+}
+
+/// What an earlier run left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// For the core.
+    pub stored: Stored,
+    /// Addresses that the CA told at enrolment: seeds beside those that the application names.
+    pub contacts: Vec<SocketAddr>,
+    /// What was not as it was left. Show them to the operator.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something in the directory was not as it was left.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The file is damaged, or an earlier run stopped between two steps of replacing it; the previous one is used.
+    #[error("{}: {why}; the previous good state is used", path.display())]
+    PreviousUsed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The file and its previous generation are damaged; the member begins without.
+    #[error("{}: {why}, and so is the previous one; {}", path.display(), without(path))]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+fn without(path: &Path) -> &'static str {
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("epoch") => "the clock alone decides the next epoch: make sure that it is right",
+        Some("records") => "the view is learned anew from the seeds",
+        _ => "name a seed if no member is found",
+    }
+}
+
+/// Why the directory cannot be used. Nothing was changed, unless said.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process uses it.
+    #[error("{} is in use by another process{}: stop it, or give this member a directory of its own",
+            dir.display(), pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
+    Locked {
+        /// The directory.
+        dir: PathBuf,
+        /// Which process, if it said.
+        pid: Option<u32>,
+    },
+    /// A file cannot be read or written. When writing, the old state stands.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The identity's files are not right.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+impl StoreError {
+    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+}
+
+impl Store {
+    /// Makes the directory (mode 0700) if it is missing, locks it and reads its state.
+    ///
+    /// Damaged state is no error: see [`Loaded::warnings`].
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while another process, or another `Store` of this one, holds it; [`StoreError::Io`].
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        file::private_dir(dir).map_err(StoreError::io(dir))?;
+        let lock = lock(dir)?;
+        let mut store = Self {
+            dir: dir.into(),
+            epoch: StateFile::new(dir, Kind::Epoch),
+            records: StateFile::new(dir, Kind::Records),
+            contacts: StateFile::new(dir, Kind::Contacts),
+            ceiling: 0,
+            loaded: Loaded::default(),
+            _lock: lock,
+        };
+        store.read()?;
+        Ok(store)
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Who this member is; `None` if it was never enrolled, or its enrolment was cut short.
+    ///
+    /// # Errors
+    /// [`StoreError::Identity`] if the files are there and not right.
+    pub fn identity(&self) -> Result<Option<Identity>, StoreError> {
+        // The certificate is written last: without it there was no enrolment.
+        match fs::exists(self.dir.join(CERTIFICATE_FILE)) {
+            Ok(false) => Ok(None),
+            _ => Ok(Some(Identity::load(&self.dir)?)),
+        }
+    }
+
+    /// What an earlier run left, as read by [`Store::open`]. Taken: a second call gives nothing.
+    pub fn load(&mut self) -> Loaded {
+        std::mem::take(&mut self.loaded)
+    }
+
+    /// Puts something on disk: when it returns, it survives a crash of the machine. A ceiling never goes back.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; the old state stands and the call may be repeated.
+    pub fn save(&mut self, what: &Save) -> Result<(), StoreError> {
+        match what {
+            Save::EpochCeiling(ceiling) => {
+                let ceiling = self.ceiling.max(*ceiling);
+                self.epoch.write(&ceiling.to_be_bytes())?;
+                self.ceiling = ceiling;
+                Ok(())
+            }
+            Save::Records(records) => self.records.write(records),
+        }
+    }
+
+    /// Keeps the first [`CONTACTS_MAX`] addresses that the CA told.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; the old ones stand.
+    pub fn save_contacts(&mut self, contacts: &[SocketAddr]) -> Result<(), StoreError> {
+        let contacts = &contacts[..contacts.len().min(CONTACTS_MAX)];
+        let lines: Vec<String> = contacts.iter().map(SocketAddr::to_string).collect();
+        self.contacts.write(lines.join("\n").as_bytes())?;
+        self.loaded.contacts = contacts.to_vec();
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<(), StoreError> {
+        let epoch = self.epoch.read()?;
+        // A lost ceiling was at least one block above the previous one.
+        let lost = if matches!(epoch, Found::Previous(..)) { EPOCH_BLOCK } else { 0 };
+        let ceiling = self.keep(epoch, |path| path.epoch.path.clone());
+        self.ceiling = u64::from_be_bytes(ceiling.try_into().unwrap_or_default()).saturating_add(lost);
+        self.loaded.stored.epoch_ceiling = self.ceiling;
+        let records = self.records.read()?;
+        self.loaded.stored.records = self.keep(records, |path| path.records.path.clone());
+        let contacts = self.contacts.read()?;
+        let contacts = self.keep(contacts, |path| path.contacts.path.clone());
+        let lines = String::from_utf8_lossy(&contacts);
+        self.loaded.contacts =
+            lines.lines().filter_map(|line| line.parse().ok()).take(CONTACTS_MAX).collect();
+        Ok(())
+    }
+
+    /// The payload, after a warning if there is something to say.
+    fn keep(&mut self, found: Found, path: impl Fn(&Self) -> PathBuf) -> Vec<u8> {
+        let (payload, warning) = match found {
+            Found::Nothing => (Vec::new(), None),
+            Found::Current(payload) => (payload, None),
+            Found::Previous(payload, why) => (payload, Some(Warning::PreviousUsed { path: path(self), why })),
+            Found::Damaged(why) => (Vec::new(), Some(Warning::Lost { path: path(self), why })),
+        };
+        if let Some(warning) = &warning {
+            tracing::warn!(%warning, "state");
+        }
+        self.loaded.warnings.extend(warning);
+        payload
+    }
+}
+
+/// Takes the lock and leaves this process's id in it.
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join("lock");
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut lock = options.open(&path).map_err(StoreError::io(&path))?;
+    if let Err(error) = lock.try_lock_exclusive() {
+        if error.kind() != fs2::lock_contended_error().kind() {
+            return Err(StoreError::io(&path)(error));
+        }
+        let pid = fs::read_to_string(&path).ok().and_then(|pid| pid.trim().parse().ok());
+        return Err(StoreError::Locked { dir: dir.into(), pid });
+    }
+    // Only for the error message above: that it cannot be written does not matter.
+    let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+    Ok(lock)
+}
