@@ -2,63 +2,31 @@
 //!
 //! Times differ between machines; the bytes and the ratios are what is claimed.
 
-#![expect(clippy::disallowed_types, reason = "a bench asks the clock; the core does not")]
+mod counting;
 
+use counting::{cost, live};
 use ifrit_core::{
     crypto,
     id::{MemberId, NetworkId},
     ring::Rings,
 };
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    hint::black_box,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    time::{Duration, Instant},
-};
+use std::{hint::black_box, time::Duration};
 
 const N: u32 = 100_000;
 const K: u8 = 31;
 const PAGE: u32 = 10_000;
 const CHANGES: u32 = 200;
 
-struct Counting;
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static TOTAL: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: passes every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Relaxed);
-        TOTAL.fetch_add(layout.size(), Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Time and bytes allocated by `work`.
-fn cost<T>(work: impl FnOnce() -> T) -> (T, Duration, usize) {
-    let (bytes, start) = (TOTAL.load(Relaxed), Instant::now());
-    let out = work();
-    (out, start.elapsed(), TOTAL.load(Relaxed) - bytes)
-}
-
 fn main() {
     let ids: Vec<MemberId> =
         (0..N + PAGE).map(|i| MemberId(crypto::hash(b"bench", &[&i.to_be_bytes()]))).collect();
     let all: Vec<u32> = (0..N).collect();
-    let live = LIVE.load(Relaxed);
+    let before = live();
     let mut rings = Rings::new(NetworkId([1; 32]), K);
     let (_, built, _) = cost(|| rings.insert_batch(&ids, &all));
-    let per_entry = |live: usize| (LIVE.load(Relaxed) - live) as f64 / f64::from(N) / f64::from(K);
+    let per_entry = || (live() - before) as f64 / f64::from(N) / f64::from(K);
     println!("N = {N}, k = {K}");
-    println!("built in one batch        {built:?}, {:.2} bytes per member and ring", per_entry(live));
+    println!("built in one batch        {built:?}, {:.2} bytes per member and ring", per_entry());
 
     let copy = size_of::<u32>() * 3 * N as usize * usize::from(K);
     let flat: Vec<[u32; 3]> = vec![[7; 3]; N as usize * usize::from(K)];
@@ -99,7 +67,7 @@ fn main() {
     let removed = all.iter().filter(|i| *i % 3 != 0 && rings.remove(&ids, **i)).count();
     assert_eq!(removed + rings.len(), all.len());
     let left = f64::from(N) / rings.len() as f64;
-    println!("two of three removed      {:.2} bytes per member and ring", per_entry(live) * left);
+    println!("two of three removed      {:.2} bytes per member and ring", per_entry() * left);
 }
 
 fn change(rings: &mut Rings, ids: &[MemberId]) {

@@ -18,12 +18,13 @@ pub use prefix::Prefix;
 use crate::{crypto::Hash, id::MemberId, ring::Ids};
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
-use node::{BUCKET, EMPTY, Entry, Node, Under};
+use node::{BUCKET, EMPTY, Entry, Node};
 
 /// A leaf hash per member, and digests over all of them.
 ///
-/// `ids` in every call is the same table of members, as for [`Rings`](crate::ring::Rings). A member costs 36 bytes and its share
-/// of the nodes. A clone shares everything and copies, on a change, the path to it.
+/// `ids` in every call is the same table of members, as for [`Rings`](crate::ring::Rings). A member costs 36 bytes and its
+/// share of the nodes: 38 to 48 in all from 1,000 to 10⁵ members (`cargo bench --bench trie`). A clone shares everything and
+/// copies, on a change, the path to it.
 #[derive(Clone, Default)]
 pub struct Trie {
     root: Node,
@@ -74,10 +75,7 @@ impl Trie {
     }
 
     fn entry<I: Ids + ?Sized>(&self, ids: &I, id: &MemberId) -> Option<&Entry> {
-        match self.root.under(ids, &Prefix::of(id, Prefix::MAX)) {
-            Under::Entries(entries) => entries.first(),
-            Under::Inner(_) => None,
-        }
+        self.root.under(ids, &Prefix::of(id, Prefix::MAX)).entries()?.first()
     }
 
     /// Hashes what changed since the last time and gives the root's digest. A clone taken before shares the work only if
@@ -116,12 +114,8 @@ impl Trie {
 
     /// The members under `prefix`; `None` if they are more than a bucket.
     fn bucket<I: Ids + ?Sized>(&self, ids: &I, prefix: &Prefix) -> Option<Vec<(MemberId, Hash)>> {
-        match self.root.under(ids, prefix) {
-            Under::Entries(entries) if entries.len() <= BUCKET => {
-                Some(entries.iter().map(|entry| (*ids.id(entry.index), entry.leaf)).collect())
-            }
-            Under::Entries(_) | Under::Inner(_) => None,
-        }
+        let entries = self.root.under(ids, prefix).entries().filter(|entries| entries.len() <= BUCKET)?;
+        Some(entries.iter().map(|entry| (*ids.id(entry.index), entry.leaf)).collect())
     }
 }
 

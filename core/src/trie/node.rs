@@ -147,14 +147,16 @@ impl Node {
 
     /// What is under `prefix`.
     pub(super) fn under<I: Ids + ?Sized>(&self, ids: &I, prefix: &Prefix) -> Under<'_> {
-        let mut node = self;
-        for nibble in prefix.path() {
-            let Self::Inner(inner) = node else { break };
+        let (mut node, mut path) = (self, prefix.path());
+        while let Self::Inner(inner) = node
+            && let Some(nibble) = path.next()
+        {
             node = &inner.children[usize::from(nibble)];
         }
         match node {
             Self::Empty => Under::Entries(&[]),
             Self::Inner(inner) => Under::Inner(inner),
+            Self::Run(run) if path.next().is_none() => Under::Run(run),
             Self::Run(run) => {
                 let side = |entry: &Entry| prefix.side(ids.id(entry.index));
                 let from = run.entries.partition_point(|entry| side(entry).is_lt());
@@ -167,25 +169,39 @@ impl Node {
 
 /// What is under a prefix.
 pub(super) enum Under<'a> {
-    /// All entries.
+    /// A part of a run.
     Entries(&'a [Entry]),
+    /// A run.
+    Run(&'a Run),
     /// More than fit a run.
     Inner(&'a Inner),
 }
 
-impl Under<'_> {
+impl<'a> Under<'a> {
+    /// All entries; `None` if they are more than fit a run.
+    pub(super) fn entries(&self) -> Option<&'a [Entry]> {
+        match self {
+            Self::Entries(entries) => Some(entries),
+            Self::Run(run) => Some(&run.entries),
+            Self::Inner(_) => None,
+        }
+    }
+
     /// The digest; `depth` is the prefix's.
     pub(super) fn digest<I: Ids + ?Sized>(&self, ids: &I, depth: u8) -> Option<Hash> {
         match self {
             Self::Entries(entries) => Some(digest(ids, entries, depth)),
+            Self::Run(run) => run.digest,
             Self::Inner(inner) => inner.digest,
         }
     }
 
     /// The digests of the children of a node at `depth` below 64.
     pub(super) fn children<I: Ids + ?Sized>(&self, ids: &I, depth: u8) -> [Hash; 16] {
+        let digests = |entries| split(ids, entries, depth).map(|part| digest(ids, part, depth + 1));
         match self {
-            Self::Entries(entries) => split(ids, entries, depth).map(|part| digest(ids, part, depth + 1)),
+            Self::Entries(entries) => digests(entries),
+            Self::Run(run) => digests(&run.entries),
             Self::Inner(inner) => inner.children.each_ref().map(|child| child.digest().unwrap_or(EMPTY)),
         }
     }

@@ -72,6 +72,8 @@ fn walk(mine: &Trie, theirs: &Trie, ids: &[MemberId]) -> (BTreeSet<MemberId>, us
         let ask = Ask { nodes: todo.split_off(todo.len().saturating_sub(WALK_MAX)) };
         let tell = answer(theirs, ids, &Ask::decode(&ask.encode()).expect("own message"));
         assert_eq!(tell.nodes.len(), ask.nodes.len());
+        let useless = |(prefix, shown): &(Prefix, Shown)| *prefix != Prefix::ROOT && *shown == Shown::Same;
+        assert!(!tell.nodes.iter().any(useless), "only differing branches are walked");
         bytes += ask.encode().len() + tell.encode().len();
         let Differences { deeper, members } =
             compare(mine, ids, &Tell::decode(&tell.encode()).expect("own message"));

@@ -197,7 +197,7 @@ fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     (encode(&message) == bytes).then_some(message)
 }
 
-/// A list of at most `MAX`; a longer one is refused before anything is allocated.
+/// A list of at most `MAX`; room is made for no more, whatever length it claims.
 fn bounded<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     T: Deserialize<'de>,
@@ -216,15 +216,10 @@ impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for Bounded<MAX, T
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
-        let too_long = || A::Error::invalid_length(MAX + 1, &self);
-        let hint = seq.size_hint().unwrap_or(0);
-        if hint > MAX {
-            return Err(too_long());
-        }
-        let mut list = Vec::with_capacity(hint);
+        let mut list = Vec::with_capacity(seq.size_hint().unwrap_or(0).min(MAX));
         while let Some(item) = seq.next_element()? {
             if list.len() == MAX {
-                return Err(too_long());
+                return Err(A::Error::invalid_length(MAX + 1, &self));
             }
             list.push(item);
         }
