@@ -1,24 +1,25 @@
 //! From what a program says to a running member.
 
 use super::{
-    Runtime, Socket, Store,
-    client::{CALLS_MAX, Client},
+    Runtime, Socket,
+    client::{CALLS_MAX, Client, Facts},
     clock::Clock,
     error::StartError,
     events::Registry,
     handler::Handler,
-    run::Loop,
+    run::{Loop, Parts},
     stand_in::enrol,
     wire,
 };
 use crate::{
     app::Failure,
-    identity::{Identity, IdentityError},
+    identity::Identity,
     node::{Node, NodeConfig},
+    store::{Loaded, Store},
 };
-use ifrit_core::{config::Stored, id::MemberId, seed::Seed};
+use ifrit_core::{id::MemberId, limits::SEEDS_MAX, seed::Seed};
 use ring::rand::{SecureRandom, SystemRandom};
-use std::{fmt, future::Future, net::SocketAddr, path::PathBuf};
+use std::{fmt, future::Future, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// What a member is started from. A driver gives it with its runtime in place.
 ///
@@ -125,28 +126,33 @@ impl<R: Runtime> Builder<R> {
         let origin = Origin { identity: self.identity, dir: self.data_dir, invite: self.invite };
         let on_disk = addrs.clone();
         let blocking = self.runtime.spawn_blocking(move || origin.load(&on_disk));
-        let (identity, store, stored) = blocking.await.ok_or(StartError::NoRuntime)??;
+        let (identity, store, loaded) = blocking.await.ok_or(StartError::NoRuntime)??;
 
         let (id, network) = (identity.id(), identity.root.params);
+        let delta = Duration::from_millis(network.delta_ms.into());
         let clock = Clock::new(self.runtime.now());
         identity.check_dates(clock.now(clock.origin()).wall)?;
-        let (seeds, tags, seed) = (self.seeds, self.tags, fresh_seed()?);
+        let seeds = with_contacts(self.seeds, &loaded.contacts);
+        let (tags, stored, seed) = (self.tags, loaded.stored, fresh_seed()?);
         let config = NodeConfig { identity, addrs, tags, seeds, stored, seed };
         let node = Node::new(config, clock.origin(), clock.now(clock.origin()))?;
         let events = Registry::default();
         let (calls, received) = async_channel::bounded(CALLS_MAX);
-        let member = Loop::new(
-            self.runtime.clone(),
+        let (runtime, handler) = (self.runtime, self.handler);
+        let parts = Parts {
+            runtime: runtime.clone(),
             socket,
             node,
             clock,
-            received,
-            events.clone(),
+            calls: received,
+            events: events.clone(),
             store,
-            self.handler,
-        );
-        self.runtime.spawn(member.run());
-        Ok(Client::new(id, local_addr, network, clock, events, calls))
+            handler,
+            delta,
+        };
+        runtime.spawn(Loop::new(parts).run());
+        let warnings = loaded.warnings;
+        Ok(Client::new(Facts { id, local_addr, network, clock, warnings, events }, calls))
     }
 }
 
@@ -167,21 +173,19 @@ struct Origin {
 
 impl Origin {
     /// Blocks: disk, and the CA if an invite is to be used.
-    fn load(self, addrs: &[SocketAddr]) -> Result<(Identity, Option<Store>, Stored), StartError> {
+    fn load(self, addrs: &[SocketAddr]) -> Result<(Identity, Option<Store>, Loaded), StartError> {
         let Some(dir) = self.dir else {
-            return Ok((self.identity.ok_or(StartError::NoIdentity)?, None, Stored::default()));
+            return Ok((self.identity.ok_or(StartError::NoIdentity)?, None, Loaded::default()));
         };
-        let store = Store::open(&dir)?;
-        let identity = match (self.identity, self.invite) {
-            (Some(identity), _) => identity,
-            (None, Some(invite)) => match Identity::load(&dir) {
-                Err(IdentityError::Missing(_)) => enrol(&invite, &dir, addrs)?,
-                loaded => loaded?,
-            },
-            (None, None) => Identity::load(&dir)?,
+        let mut store = Store::open(&dir)?;
+        let identity = match (self.identity, store.identity()?, self.invite) {
+            (Some(identity), _, _) | (None, Some(identity), _) => identity,
+            (None, None, Some(invite)) => enrol(&invite, &mut store, addrs)?,
+            // Names the missing file, and what to do.
+            (None, None, None) => Identity::load(&dir)?,
         };
-        let stored = store.load()?;
-        Ok((identity, Some(store), stored))
+        let loaded = store.load();
+        Ok((identity, Some(store), loaded))
     }
 }
 
@@ -195,6 +199,15 @@ fn advertised(said: Vec<SocketAddr>, local: SocketAddr) -> Result<Vec<SocketAddr
         addr.set_port(local.port());
     }
     Ok(addrs)
+}
+
+/// What the application says first; what the CA told at enrolment, as far as there is room.
+fn with_contacts(mut seeds: Vec<String>, contacts: &[SocketAddr]) -> Vec<String> {
+    let room = SEEDS_MAX.saturating_sub(seeds.len());
+    let contacts: Vec<_> =
+        contacts.iter().map(SocketAddr::to_string).filter(|c| !seeds.contains(c)).collect();
+    seeds.extend(contacts.into_iter().take(room));
+    seeds
 }
 
 /// The only randomness of a member's behaviour; used for nothing secret.

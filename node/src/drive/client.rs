@@ -9,6 +9,7 @@ use crate::{
     app::{Failure, RequestError},
     history::Transition,
     node::Node,
+    store::Warning,
 };
 use async_channel::Sender;
 use futures_channel::oneshot;
@@ -47,12 +48,18 @@ pub struct Client {
 }
 
 struct Shared {
-    id: MemberId,
-    local_addr: SocketAddr,
-    network: NetworkParams,
-    clock: Clock,
-    events: Registry,
+    facts: Facts,
     tickets: AtomicU64,
+}
+
+/// What does not change while the member runs.
+pub(super) struct Facts {
+    pub(super) id: MemberId,
+    pub(super) local_addr: SocketAddr,
+    pub(super) network: NetworkParams,
+    pub(super) clock: Clock,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) events: Registry,
 }
 
 /// Why a member stands as it does, and how it came to that.
@@ -99,36 +106,34 @@ pub(super) enum Call {
 }
 
 impl Client {
-    pub(super) fn new(
-        id: MemberId,
-        local_addr: SocketAddr,
-        network: NetworkParams,
-        clock: Clock,
-        events: Registry,
-        calls: Sender<Call>,
-    ) -> Self {
-        let shared = Shared { id, local_addr, network, clock, events, tickets: AtomicU64::new(0) };
-        Self { shared: Arc::new(shared), calls }
+    pub(super) fn new(facts: Facts, calls: Sender<Call>) -> Self {
+        Self { shared: Arc::new(Shared { facts, tickets: AtomicU64::new(0) }), calls }
     }
 
     /// This member's id.
     pub fn id(&self) -> MemberId {
-        self.shared.id
+        self.shared.facts.id
     }
 
     /// Where its socket is bound; the port is known even if 0 was asked for.
     pub fn local_addr(&self) -> SocketAddr {
-        self.shared.local_addr
+        self.shared.facts.local_addr
     }
 
     /// What the CA fixed for the network.
     pub fn network(&self) -> &NetworkParams {
-        &self.shared.network
+        &self.shared.facts.network
     }
 
     /// The member's clocks: what the times in views and histories are counted on.
+    #[expect(clippy::disallowed_methods, reason = "asked by people's tools, not by the protocol")]
     pub fn now(&self) -> Now {
-        self.shared.clock.now(Instant::now())
+        self.shared.facts.clock.now(Instant::now())
+    }
+
+    /// What was wrong in its directory when it started: a damaged file, of which the previous state is used.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.shared.facts.warnings
     }
 
     /// Ends when the member has joined (R16): from now on its view is the network's.
@@ -181,7 +186,7 @@ impl Client {
 
     /// Everything that happens from now on, bounded; see [`Events`].
     pub fn events(&self) -> Events {
-        self.shared.events.subscribe()
+        self.shared.facts.events.subscribe()
     }
 
     /// Asks a member and waits up to [`REQUEST_TIMEOUT`] for its answer.
@@ -225,7 +230,7 @@ impl Client {
     }
 
     /// Says goodbye to everybody, then stops: nobody needs to accuse this member. Ends when it has stopped, within
-    /// [`LEAVE_LIMIT`](super::LEAVE_LIMIT) and [`STOP_LIMIT`](super::STOP_LIMIT).
+    /// the network's Δ, [`LEAVE_MARGIN`](super::LEAVE_MARGIN) and [`STOP_LIMIT`](super::STOP_LIMIT) together.
     pub async fn leave(&self) -> Result<(), Stopped> {
         self.end(End::Leave).await
     }
@@ -251,7 +256,7 @@ impl Client {
     async fn command(&self, command: CoreCommand) -> Result<(), ClientError> {
         let (done, carried_out) = oneshot::channel();
         self.call(Call::Command(command, done)).await?;
-        carried_out.await.unwrap_or_else(|_| Err(Stopped.into()))
+        carried_out.await.unwrap_or(Err(ClientError::Stopped(Stopped)))
     }
 
     async fn call(&self, call: Call) -> Result<(), Stopped> {

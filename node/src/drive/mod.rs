@@ -20,6 +20,8 @@ mod run;
 mod runtime;
 mod saver;
 mod stand_in;
+#[cfg(test)]
+mod testing;
 mod waits;
 mod wire;
 mod work;
@@ -31,6 +33,6 @@ pub use events::{EVENTS_MAX, Event, Events};
 pub use handler::{
     CODE_BUSY, CODE_NO_HANDLER, CODE_PANIC, CODE_TIMEOUT, HANDLER_LIMIT, HANDLERS_MAX, HANDLERS_PER_MEMBER,
 };
-pub use run::{LEAVE_LIMIT, STOP_LIMIT};
+pub use run::{LEAVE_MARGIN, STOP_LIMIT};
 pub use runtime::{Runtime, Socket};
 pub use stand_in::*;

@@ -1,7 +1,7 @@
 //! The loop.
 
 use super::{
-    Runtime, Socket, Store,
+    Runtime, Socket,
     client::{Call, End},
     clock::Clock,
     error::ClientError,
@@ -12,7 +12,10 @@ use super::{
     wire::Wire,
     work::{Done, Handlers, Lookups, Work},
 };
-use crate::node::{Input, Node, NodeEvent, Output};
+use crate::{
+    node::{Input, Node, NodeEvent, Output},
+    store::Store,
+};
 use async_channel::{Receiver, RecvError};
 use futures_channel::oneshot;
 use futures_util::{FutureExt, pin_mut, select_biased};
@@ -37,8 +40,8 @@ const REFUSED_RETRY: Duration = Duration::from_millis(5);
 /// After an error of the socket's readiness, so that a broken one does not keep a core busy.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
-/// Time that a goodbye takes at most: a few round trips, with one loss.
-pub const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+/// Time that a goodbye takes at most, beyond Δ: the core keeps its links for Δ/2, then they are closed.
+pub const LEAVE_MARGIN: Duration = Duration::from_secs(1);
 /// Time that a stop takes at most, after a goodbye if there is one: the disk may be slow.
 pub const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -61,7 +64,22 @@ pub(super) struct Loop<R: Runtime> {
     /// When the node wants to be called; `None` after a drain that its budget cut short.
     until: Option<Mono>,
     phase: Phase,
+    leave_limit: Duration,
     stopping: Vec<oneshot::Sender<()>>,
+}
+
+/// What a [`Loop`] is made from.
+pub(super) struct Parts<R: Runtime> {
+    pub(super) runtime: R,
+    pub(super) socket: R::Socket,
+    pub(super) node: Node,
+    pub(super) clock: Clock,
+    pub(super) calls: Receiver<Call>,
+    pub(super) events: Registry,
+    pub(super) store: Option<Store>,
+    pub(super) handler: Option<Handler>,
+    /// The network's Δ.
+    pub(super) delta: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,34 +102,25 @@ enum Woken {
 }
 
 impl<R: Runtime> Loop<R> {
-    #[expect(clippy::too_many_arguments, reason = "called once, by the builder, with what it made")]
-    pub(super) fn new(
-        runtime: R,
-        socket: R::Socket,
-        node: Node,
-        clock: Clock,
-        calls: Receiver<Call>,
-        events: Registry,
-        store: Option<Store>,
-        handler: Option<Handler>,
-    ) -> Self {
-        let (work, done) = Work::new(runtime);
+    pub(super) fn new(parts: Parts<R>) -> Self {
+        let (work, done) = Work::new(parts.runtime);
         Self {
-            node,
-            wire: Wire::new(socket),
-            clock,
+            node: parts.node,
+            wire: Wire::new(parts.socket),
+            clock: parts.clock,
             work,
             done,
-            calls,
+            calls: parts.calls,
             refused: None,
-            events,
+            events: parts.events,
             requests: Requests::default(),
             conditions: Conditions::default(),
-            saver: Saver::new(store),
+            saver: Saver::new(parts.store),
             lookups: Lookups::default(),
-            handlers: Handlers::new(handler),
+            handlers: Handlers::new(parts.handler),
             until: Some(Mono(0)),
             phase: Phase::Running,
+            leave_limit: parts.delta + LEAVE_MARGIN,
             stopping: Vec::new(),
         }
     }
@@ -232,8 +241,8 @@ impl<R: Runtime> Loop<R> {
     fn ended(&mut self, done: Done) {
         let now = self.now();
         match done {
-            Done::Saved { store, result } => {
-                if let Some(seq) = self.saver.ended(&self.work, now.mono, store, result) {
+            Done::Saved(saved) => {
+                for seq in self.saver.ended(&self.work, now.mono, saved) {
                     self.feed(now, Input::Persisted { seq });
                 }
             }
@@ -264,6 +273,7 @@ impl<R: Runtime> Loop<R> {
             }
             Call::Query(look) => look(&self.node),
             Call::WaitFor(condition, met) => self.conditions.add(condition, met),
+            Call::End { how: End::Leave, done } if self.phase == Phase::Running => self.leave(now, done),
             Call::End { how, done } => {
                 self.stopping.push(done);
                 self.end(how);
@@ -285,16 +295,20 @@ impl<R: Runtime> Loop<R> {
         }
     }
 
+    fn leave(&mut self, now: Now, done: oneshot::Sender<()>) {
+        if self.node.handle(now, Input::Command(Command::Leave)) == Err(Refused::Backpressure) {
+            self.refused = Some(Call::End { how: End::Leave, done });
+            return;
+        }
+        self.stopping.push(done);
+        self.phase = Phase::Leaving(now.mono + self.leave_limit);
+    }
+
     /// Begins to end. A stop cuts a goodbye short, an abort cuts everything; otherwise again is nothing new.
     fn end(&mut self, how: End) {
-        let now = self.now();
         match (how, self.phase) {
             (End::Abort, _) => self.phase = Phase::Over,
-            (End::Leave, Phase::Running) => {
-                self.feed(now, Input::Command(Command::Leave));
-                self.phase = Phase::Leaving(now.mono + LEAVE_LIMIT);
-            }
-            (End::Stop, Phase::Running | Phase::Leaving(_)) => self.close(now),
+            (End::Stop, Phase::Running | Phase::Leaving(_)) => self.close(self.now()),
             (End::Leave | End::Stop, _) => {}
         }
     }
@@ -310,7 +324,8 @@ impl<R: Runtime> Loop<R> {
         match self.phase {
             Phase::Running => false,
             Phase::Leaving(limit) => {
-                if now >= limit || self.until == Some(Mono::NEVER) {
+                let said = self.until.is_some() && self.node.counters().links == 0;
+                if said || now >= limit {
                     self.close(self.now());
                 }
                 false

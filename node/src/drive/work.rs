@@ -1,9 +1,10 @@
 //! What runs beside the loop, and comes back to it: saves, name look-ups, answers to requests.
 
 use super::{
-    HANDLER_LIMIT, HANDLERS_MAX, HANDLERS_PER_MEMBER, Runtime, Store, StoreError,
+    HANDLER_LIMIT, HANDLERS_MAX, HANDLERS_PER_MEMBER, Runtime,
     client::Answer,
     handler::{CODE_BUSY, CODE_NO_HANDLER, CODE_TIMEOUT, Handler, failure},
+    saver::Saved,
 };
 use crate::app::RequestToken;
 use async_channel::{Receiver, Sender};
@@ -19,8 +20,8 @@ const LOOKUPS_MAX: usize = 4;
 
 /// Something that ran beside the loop has ended.
 pub(super) enum Done {
-    /// The store comes back; `None` if the save panicked.
-    Saved { store: Option<Store>, result: Result<(), StoreError> },
+    /// `None` if the save panicked.
+    Saved(Option<Saved>),
     /// Empty: the name has no address, or not now.
     Resolved { seed: u16, addrs: Vec<SocketAddr> },
     /// The application's answer.
@@ -150,4 +151,49 @@ async fn answer<R: Runtime>(
         () = ended => return,
     };
     drop(done.send(Done::Answered { token, from, answer }).await);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drive::testing::AtOnce;
+    use std::future::pending;
+
+    #[test]
+    fn one_member_cannot_take_all_handlers_nor_all_members_more_than_there_are() {
+        let (work, _done) = Work::new(AtOnce);
+        let mut handlers = Handlers::new(Some(Handler::new(|_, _| pending())));
+        let start = |handlers: &mut Handlers, from: u8| {
+            let answer = handlers.start(&work, RequestToken(0), MemberId([from; 32]), Vec::new());
+            answer.map(|answer| answer.expect_err("nobody answers").code)
+        };
+        for from in 0..(HANDLERS_MAX / HANDLERS_PER_MEMBER) as u8 {
+            for _ in 0..HANDLERS_PER_MEMBER {
+                assert_eq!(start(&mut handlers, from), None);
+            }
+            assert_eq!(start(&mut handlers, from), Some(CODE_BUSY));
+        }
+        assert_eq!(start(&mut handlers, 99), Some(CODE_BUSY), "all are taken");
+        handlers.ended(&MemberId([0; 32]));
+        assert_eq!(start(&mut handlers, 99), None);
+        assert_eq!(start(&mut handlers, 0), Some(CODE_BUSY));
+    }
+
+    #[test]
+    fn lookups_are_bounded_and_the_newest_name_of_a_seed_wins() {
+        let (work, done) = Work::new(AtOnce);
+        let mut lookups = Lookups::default();
+        for seed in 0..10 {
+            lookups.ask(&work, seed, "127.0.0.1:1".to_owned());
+            lookups.ask(&work, 9, "127.0.0.1:9".to_owned());
+        }
+        assert_eq!(done.len(), LOOKUPS_MAX);
+        let mut seeds = Vec::new();
+        while let Ok(Done::Resolved { seed, addrs }) = done.try_recv() {
+            lookups.ended(&work);
+            assert!(done.len() <= LOOKUPS_MAX);
+            seeds.push((seed, addrs[0].port()));
+        }
+        assert!(seeds.contains(&(9, 9)) && seeds.contains(&(8, 1)) && lookups.running == 0);
+    }
 }
