@@ -6,8 +6,14 @@
 //! the simulator relies on.
 
 mod csr;
+mod database;
+mod limiter;
+mod rows;
+mod service;
 #[cfg(test)]
 mod tests;
+mod tls;
+pub(crate) mod wire;
 
 use ifrit_core::{
     certificate::{CertificateError, PARAMS_OID, Root, member_uri},
@@ -25,6 +31,13 @@ use rcgen::{
 use std::time::Duration;
 
 pub use csr::{CSR_MAX, CsrError, generate_csr, requested_key};
+pub use database::{
+    AUDIT_MAX, CONTACTS_MAX, Ca, CaError, DATABASE_FILE, Enrolled, INVITE_MEMORY, INVITES_MAX,
+    MEMBER_VALIDITY, ROOT_VALIDITY, Refusal,
+};
+pub use limiter::{BURST, REFILL, SOURCES_MAX};
+pub use service::{Answer, BODY_MAX, Service};
+pub use tls::server_config;
 
 /// The name in the TLS certificate of the CA's own HTTPS service.
 pub const SERVICE_NAME: &str = "ca.ifrit";

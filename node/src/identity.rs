@@ -199,9 +199,13 @@ pub fn load_key_of(dir: &Path) -> Result<Option<P256Signer>, IdentityError> {
 pub fn save_key(key: &P256Signer, dir: &Path) -> Result<(), IdentityError> {
     let path = dir.join(KEY_FILE);
     file::private_dir(dir).map_err(|source| IdentityError::Io { path: dir.into(), source })?;
+    save_pem(&path, "PRIVATE KEY", &pkcs8(key))
+}
+
+/// The key as PKCS #8, DER.
+pub(crate) fn pkcs8(key: &P256Signer) -> Vec<u8> {
     let secret = SecretKey::from_slice(&key.scalar()).expect("a signer's scalar is in range");
-    let der = secret.to_pkcs8_der().expect("a P-256 key has a PKCS #8 form");
-    save_pem(&path, "PRIVATE KEY", der.as_bytes())
+    secret.to_pkcs8_der().expect("a P-256 key has a PKCS #8 form").as_bytes().to_vec()
 }
 
 fn load_key(path: &Path) -> Result<P256Signer, IdentityError> {

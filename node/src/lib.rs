@@ -24,8 +24,10 @@ pub mod counters;
 pub mod crypto;
 #[cfg(feature = "drive")]
 pub mod drive;
+pub mod enrol;
 pub mod history;
 pub mod identity;
+pub mod invite;
 pub mod limits;
 pub mod node;
 pub mod store;

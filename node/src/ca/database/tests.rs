@@ -1,0 +1,202 @@
+use super::*;
+use crate::ca::generate_csr;
+
+const NOW: Wall = Wall(1_767_225_600_000);
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn temporary() -> (tempfile::TempDir, Ca) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let ca = Ca::init(dir.path(), &Wish::default(), NOW).expect("it is made");
+    (dir, ca)
+}
+
+fn invite(ca: &Ca, uses: u32) -> Invite {
+    ca.invite("127.0.0.1:8300", uses, HOUR, NOW).expect("it is made")
+}
+
+fn enrol(ca: &Ca, invite: &Invite, key: &P256Signer, now: Wall) -> Result<Enrolled, Refusal> {
+    ca.enrol(&invite.secret, &generate_csr(key), None, now)
+}
+
+fn parse(ca: &Ca, der: &[u8]) -> Certificate {
+    let certificate = Certificate::parse(der, ca.root()).expect("the profile");
+    assert!(certificate.verify(ca.root(), &P256Verifier));
+    certificate
+}
+
+fn addr(port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], port))
+}
+
+#[test]
+fn everything_survives_a_restart() {
+    let (dir, ca) = temporary();
+    let (once, thrice) = (invite(&ca, 1), invite(&ca, 3));
+    enrol(&ca, &once, &generate_key(), NOW).expect("it holds");
+    enrol(&ca, &thrice, &generate_key(), NOW).expect("it holds");
+    ca.set_address("ca.example:8300").expect("it writes");
+    let root = ca.root().clone();
+    assert!(matches!(Ca::open(dir.path()), Err(CaError::Busy(_))), "one process at a time");
+    drop(ca);
+
+    let ca = Ca::open(dir.path()).expect("it opens");
+    assert_eq!(*ca.root(), root);
+    assert_eq!(ca.address().expect("it reads").as_deref(), Some("ca.example:8300"));
+    assert_eq!(ca.issued().expect("it reads"), 2);
+    assert!(matches!(enrol(&ca, &once, &generate_key(), NOW), Err(Refusal::UsedUpInvite)));
+    enrol(&ca, &thrice, &generate_key(), NOW).expect("two are left");
+    enrol(&ca, &thrice, &generate_key(), NOW).expect("one is left");
+    assert!(matches!(enrol(&ca, &thrice, &generate_key(), NOW), Err(Refusal::UsedUpInvite)));
+    let log = ca.audit(100).expect("it reads");
+    assert_eq!(log.len(), 1 + 2 + 4, "{log:?}");
+    assert!(log[0].contains("\"what\":\"issue\"") && log[6].contains("\"what\":\"init\""));
+}
+
+#[test]
+fn a_second_init_changes_nothing() {
+    let (dir, ca) = temporary();
+    let root = ca.root().clone();
+    drop(ca);
+    assert!(matches!(Ca::init(dir.path(), &Wish::default(), NOW), Err(CaError::Exists(_))));
+    assert_eq!(*Ca::open(dir.path()).expect("it opens").root(), root);
+}
+
+#[test]
+fn what_is_no_ca_says_so() {
+    let dir = tempfile::tempdir().expect("a directory");
+    assert!(matches!(Ca::open(dir.path()), Err(CaError::Missing(_))));
+    fs::write(dir.path().join(DATABASE_FILE), b"").expect("writable");
+    assert!(matches!(Ca::open(dir.path()), Err(CaError::Missing(_))));
+    fs::write(dir.path().join(DATABASE_FILE), [7; 10_000]).expect("writable");
+    let error = Ca::open(dir.path()).expect_err("garbage");
+    assert!(error.to_string().contains("restore ca.redb from a backup"), "{error}");
+    let wish = Wish { rings: Some(4), ..Wish::default() };
+    let other = tempfile::tempdir().expect("a directory");
+    assert!(matches!(Ca::init(other.path(), &wish, NOW), Err(CaError::Authority(AuthorityError::Params(_)))));
+    assert!(!other.path().join(DATABASE_FILE).exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_key_is_the_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (dir, _ca) = temporary();
+    let mode = fs::metadata(dir.path().join(DATABASE_FILE)).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn secrets_are_not_in_the_database() {
+    let (dir, ca) = temporary();
+    let invite = invite(&ca, 1);
+    drop(ca);
+    let bytes = fs::read(dir.path().join(DATABASE_FILE)).expect("readable");
+    assert!(!bytes.windows(SECRET_LEN).any(|window| window == invite.secret));
+}
+
+#[test]
+fn invites_expire_run_out_and_are_forgotten() {
+    let (_dir, ca) = temporary();
+    let invite = invite(&ca, 1);
+    let wrong = Invite { secret: [1; SECRET_LEN], ..invite.clone() };
+    assert!(matches!(enrol(&ca, &wrong, &generate_key(), NOW), Err(Refusal::UnknownInvite)));
+    let late = NOW + HOUR + Duration::from_millis(1);
+    assert!(matches!(enrol(&ca, &invite, &generate_key(), late), Err(Refusal::ExpiredInvite)));
+    assert!(matches!(
+        ca.enrol(&invite.secret, b"garbage", None, NOW),
+        Err(Refusal::Csr(CsrError::Malformed))
+    ));
+    enrol(&ca, &invite, &generate_key(), NOW + HOUR)
+        .expect("refusals took no use, and the last moment counts");
+    assert!(matches!(enrol(&ca, &invite, &generate_key(), NOW), Err(Refusal::UsedUpInvite)));
+    ca.invite("x:1", 1, HOUR, late + INVITE_MEMORY * 2).expect("it is made");
+    assert!(matches!(enrol(&ca, &invite, &generate_key(), late), Err(Refusal::UnknownInvite)));
+}
+
+#[test]
+fn a_lost_answer_is_given_again_and_takes_no_use() {
+    let (_dir, ca) = temporary();
+    let invite = invite(&ca, 1);
+    let key = generate_key();
+    let first = enrol(&ca, &invite, &key, NOW).expect("it holds");
+    let again = enrol(&ca, &invite, &key, NOW + HOUR * 2).expect("even after it expired");
+    assert_eq!(again.certificate, first.certificate);
+    assert!(again.again && !first.again);
+    let second = self::invite(&ca, 1);
+    let renewed = enrol(&ca, &second, &key, NOW).expect("it holds");
+    assert_eq!(
+        parse(&ca, &renewed.certificate).id,
+        parse(&ca, &first.certificate).id,
+        "one key is one member"
+    );
+    assert!(matches!(enrol(&ca, &second, &generate_key(), NOW), Err(Refusal::UsedUpInvite)));
+}
+
+#[test]
+fn one_use_is_taken_once_however_many_ask_at_a_time() {
+    let (_dir, ca) = temporary();
+    let invite = invite(&ca, 3);
+    let granted = std::thread::scope(|scope| {
+        let ask = || enrol(&ca, &invite, &generate_key(), NOW).is_ok();
+        let threads: Vec<_> = (0..12).map(|_| scope.spawn(ask)).collect();
+        threads
+            .into_iter()
+            .filter(|_| true)
+            .map(|thread| thread.join().expect("no panic"))
+            .filter(|ok| *ok)
+            .count()
+    });
+    assert_eq!((granted, ca.issued().expect("it reads")), (3, 3));
+}
+
+#[test]
+fn ids_are_random_and_serials_differ() {
+    let (_dir, ca) = temporary();
+    let invite = invite(&ca, 2);
+    let a = parse(&ca, &enrol(&ca, &invite, &generate_key(), NOW).expect("it holds").certificate);
+    let b = parse(&ca, &enrol(&ca, &invite, &generate_key(), NOW).expect("it holds").certificate);
+    assert_ne!(a.id, b.id);
+    assert!(a.not_before < NOW && NOW + MEMBER_VALIDITY == a.not_after);
+}
+
+#[test]
+fn r14_a_renewal_keeps_id_and_key() {
+    let (_dir, ca) = temporary();
+    let key = generate_key();
+    let old = enrol(&ca, &invite(&ca, 1), &key, NOW).expect("it holds").certificate;
+    let at_once = ca.renew(&old, &generate_csr(&key), NOW).expect("it is current");
+    assert_eq!(at_once.certificate, old, "not every second");
+    let new = ca.renew(&old, &generate_csr(&key), NOW + HOUR).expect("it is current").certificate;
+    let (old_parsed, new_parsed) = (parse(&ca, &old), parse(&ca, &new));
+    assert_eq!((old_parsed.id, old_parsed.key), (new_parsed.id, new_parsed.key));
+    assert!(new_parsed.supersedes(&old_parsed) && new_parsed.not_after > old_parsed.not_after);
+
+    let refused = |result: Result<Enrolled, Refusal>| matches!(result, Err(Refusal::NotRenewable));
+    assert!(refused(ca.renew(&old, &generate_csr(&generate_key()), NOW)), "another key");
+    assert!(refused(ca.renew(&old, &generate_csr(&key), NOW + MEMBER_VALIDITY * 2)), "expired");
+    assert!(refused(ca.renew(b"garbage", &generate_csr(&key), NOW)));
+    let (_other_dir, other) = temporary();
+    let foreign = enrol(&other, &invite(&other, 1), &key, NOW).expect("it holds").certificate;
+    assert!(refused(ca.renew(&foreign, &generate_csr(&key), NOW)), "another CA's");
+}
+
+#[test]
+fn newcomers_are_told_the_last_sixteen_and_never_themselves() {
+    let (_dir, ca) = temporary();
+    let invite = invite(&ca, 100);
+    let enrol = |port| {
+        ca.enrol(&invite.secret, &generate_csr(&generate_key()), Some(addr(port)), NOW)
+            .expect("it holds")
+            .contacts
+    };
+    assert_eq!(enrol(1), []);
+    assert_eq!(enrol(2), [addr(1)]);
+    assert_eq!(enrol(1), [addr(2)], "a member that enrols again");
+    for port in 3..30 {
+        enrol(port);
+    }
+    let expected: Vec<_> = (14..30).rev().map(addr).collect();
+    assert_eq!(enrol(99), expected);
+    let c = Params::derive(&ca.root().params).contacts;
+    assert_eq!(self::invite(&ca, 1).members.len(), c, "an invite carries c of them");
+}

@@ -1,0 +1,141 @@
+//! The CA's HTTP service as a function: any server can host it.
+
+use super::{
+    Ca, CsrError, Enrolled, Refusal,
+    limiter::Limiter,
+    wire::{Bytes, Code, ENROL_PATH, Enrol, Granted, Problem, RENEW_PATH, Renew},
+};
+use crate::invite::parse_base32;
+use ifrit_core::time::Now;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Bytes of a request's body; ours have about 700. Whoever hosts the service need not read further.
+pub const BODY_MAX: usize = 8 * 1024;
+
+/// What to send back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+/// The CA behind HTTP: `POST /v1/enrol` and `POST /v1/renew`. Share it between connections.
+#[derive(Debug)]
+pub struct Service {
+    ca: Arc<Ca>,
+    limiter: Mutex<Limiter>,
+}
+
+impl Service {
+    /// A service of `ca`.
+    pub fn new(ca: Arc<Ca>) -> Self {
+        Self { ca, limiter: Mutex::default() }
+    }
+
+    /// The CA.
+    pub fn ca(&self) -> &Arc<Ca> {
+        &self.ca
+    }
+
+    /// Answers one request. It blocks for the disk: a few ms.
+    ///
+    /// A source that asks uselessly (anything but a new enrolment) more than [`BURST`](super::BURST) times, and then
+    /// more than once per [`REFILL`](super::REFILL), is told so before anything is looked at.
+    pub fn handle(&self, now: Now, source: IpAddr, method: &str, path: &str, body: &[u8]) -> Answer {
+        if !self.limiter().admits(source, now.mono) {
+            return problem(429, Code::TooMany, "too many useless requests: wait a little");
+        }
+        let result = self.answer(now, method, path, body);
+        match result {
+            Ok(Enrolled { again: false, .. }) => {}
+            _ => self.limiter().charge(source, now.mono),
+        }
+        match result {
+            Ok(enrolled) => self.granted(now, enrolled),
+            Err(answer) => answer,
+        }
+    }
+
+    fn answer(&self, now: Now, method: &str, path: &str, body: &[u8]) -> Result<Enrolled, Answer> {
+        if body.len() > BODY_MAX {
+            return Err(problem(413, Code::TooLarge, &format!("more than {BODY_MAX} bytes")));
+        }
+        let result = match (method, path) {
+            ("POST", ENROL_PATH) => {
+                let Enrol { secret, csr, addr } = parse(body)?;
+                let secret = parse_base32(&secret)
+                    .ok_or_else(|| problem(400, Code::Malformed, "`secret` is not an invite's"))?;
+                if addr.is_some_and(|addr| !is_reachable(&addr)) {
+                    return Err(problem(400, Code::Malformed, "`addr` cannot be reached by others"));
+                }
+                self.ca.enrol(&secret, &csr.0, addr, now.wall)
+            }
+            ("POST", RENEW_PATH) => {
+                let Renew { certificate, csr } = parse(body)?;
+                self.ca.renew(&certificate.0, &csr.0, now.wall)
+            }
+            (_, ENROL_PATH | RENEW_PATH) => return Err(problem(405, Code::NotFound, "only POST")),
+            _ => return Err(problem(404, Code::NotFound, &format!("only {ENROL_PATH} and {RENEW_PATH}"))),
+        };
+        result.map_err(|refusal| refused(&refusal))
+    }
+
+    fn granted(&self, now: Now, enrolled: Enrolled) -> Answer {
+        json(
+            200,
+            &Granted {
+                certificate: Bytes(enrolled.certificate),
+                root: Bytes(self.ca.root().der().to_vec()),
+                contacts: enrolled.contacts,
+                now_ms: now.wall.0,
+            },
+        )
+    }
+
+    fn limiter(&self) -> std::sync::MutexGuard<'_, Limiter> {
+        // A panic elsewhere leaves counters that are off by one at most.
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Answer> {
+    serde_json::from_slice(body).map_err(|error| problem(400, Code::Malformed, &error.to_string()))
+}
+
+/// Whether it can be told to others at all.
+fn is_reachable(addr: &SocketAddr) -> bool {
+    addr.port() != 0 && !addr.ip().is_unspecified() && !addr.ip().is_multicast()
+}
+
+fn refused(refusal: &Refusal) -> Answer {
+    let (status, code) = match refusal {
+        Refusal::UnknownInvite => (403, Code::UnknownInvite),
+        Refusal::ExpiredInvite => (403, Code::ExpiredInvite),
+        Refusal::UsedUpInvite => (403, Code::UsedUpInvite),
+        Refusal::NotRenewable => (403, Code::NotRenewable),
+        Refusal::Csr(CsrError::Malformed | CsrError::NoProof | CsrError::WrongKind) => (400, Code::BadCsr),
+        Refusal::Ca(error) => {
+            // What is wrong inside is the operator's to know.
+            tracing::error!(%error, "the CA cannot issue");
+            return problem(503, Code::Unavailable, "the CA cannot issue now");
+        }
+    };
+    problem(status, code, &refusal.to_string())
+}
+
+fn problem(status: u16, error: Code, message: &str) -> Answer {
+    json(status, &Problem { error, message: message.to_owned() })
+}
+
+fn json(status: u16, body: &impl Serialize) -> Answer {
+    Answer { status, body: serde_json::to_vec(body).expect("strings and numbers") }
+}
+
+#[cfg(test)]
+mod tests;
