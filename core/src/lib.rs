@@ -27,4 +27,14 @@ pub mod time;
 pub mod trie;
 pub mod view;
 
+mod contact;
+mod gossip;
+mod links;
+mod monitor;
+mod outbox;
+mod own;
+mod probe;
 mod read;
+mod records;
+mod state;
+mod wire;

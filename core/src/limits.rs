@@ -73,3 +73,24 @@ pub const HEAL_DIALS: usize = 1;
 pub const STRANGERS_MAX: usize = 1024;
 /// Links in all, beyond those of ring neighbours.
 pub const STRANGER_LINKS_MAX: usize = 256;
+/// Useless inputs that a link may owe before it is served last and refused early (R11).
+pub const CHARGE_MAX: u32 = 512;
+/// Useless inputs that it is forgiven per second.
+pub const CHARGE_PER_SECOND: u32 = 64;
+/// Records asked of one peer and not yet here: about two pages.
+pub const ASKED_MAX: u32 = 64;
+/// Records that a walk found and that wait to be asked for, per link; beyond, the next walk finds them.
+pub const WANTS_WAITING: usize = 8192;
+/// Records asked for in all, with their announcers.
+pub const PULLS_MAX: usize = 16_384;
+/// Announcers remembered per record.
+pub const ANNOUNCERS_MAX: usize = 4;
+/// Notes that wait for their owner's bucket (R12): more owners than that do not empty theirs within Δ.
+pub const WAITING_NOTES_MAX: usize = 4096;
+/// Time between saved snapshots of the view.
+pub const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
+/// A certificate is pushed along with a note to peers that may not have it yet, this long after it came.
+pub const CERTIFICATE_NEWS: Duration = Duration::from_secs(30);
+/// Of the time, the share in which heals may hold ages back is one part in this (R4): else members that come and go
+/// keep crashed ones in.
+pub const FREEZE_SHARE: u32 = 4;

@@ -1,45 +1,598 @@
 //! The state machine.
 
 use crate::{
-    action::{Action, Why},
+    action::{Action, HangUp, Misbehaviour, Notice, Persist, Why},
+    certificate::Certificate,
     config::{Config, ConfigError, LocalIdentity, Stored},
-    event::{Event, Refused},
+    contact::Contacts,
+    crypto::{Hash, Signer, Verifier},
+    event::{Command, Event, Lane, Refused},
+    gossip::Gossip,
     id::MemberId,
-    seed::Seed,
-    time::Now,
+    limits::{ADDRS_MAX, OUTBOX_HIGH_WATER, SEEDS_MAX, SIGNS_PER_EVENT, SNAPSHOT_EVERY, TAGS_MAX, VERIFIES_PER_EVENT},
+    links::{Dials, Failed, Link, Served},
+    monitor::Monitor,
+    outbox::{Out, Outbox},
+    own::Own,
+    params::NetworkParams,
+    records::Waiting,
+    seed::{Rng, Seed},
+    state::{Ix, State},
+    time::{Mono, Now},
     view::View,
 };
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
+use core::time::Duration;
 
 /// One member of the network.
-#[derive(Debug)]
+///
+/// # The call contract
+///
+/// ```text
+///   packets, frames, links, commands, Wake          datagrams, frames, dials, notices
+///            │                                                   ▲
+///            ▼                                                   │
+///   handle(now, event) ──► rules R1-R17 over records ──► poll_action() … until Wait { until }
+/// ```
+///
+/// - [`Member::handle`] is the only mutator. `now` should not go back; one that does is taken as standing still.
+/// - After it, call [`Member::poll_action`] until it gives [`Action::Wait`]; only there the next deadline is told. Not
+///   draining loses nothing: later actions append.
+/// - At `Wait`'s `until`, or earlier, or later, send [`Event::Wake`]. One that is early does nothing.
+/// - Above a high-water mark, packets and commands get [`Refused::Backpressure`] and nothing has changed: keep the
+///   bytes, drain, stop reading that lane for a while. `Wake` and `LinkDown` are never refused.
+/// - No event can make it panic, and no peer can cause any other `Err`.
+///
+/// The same configuration, identity, stored state, seed and events give the same actions, bit for bit.
 pub struct Member {
+    pub(crate) config: Config,
+    pub(crate) network: NetworkParams,
     pub(crate) me: MemberId,
+    /// This member's own place in the roster: its records live beside all others.
+    pub(crate) my_ix: Ix,
+    pub(crate) signer: Box<dyn Signer>,
+    pub(crate) own: Own,
+    pub(crate) state: State,
+    pub(crate) monitor: Monitor,
+    pub(crate) links: BTreeMap<MemberId, Link>,
+    /// Links with a non-empty inbox.
+    pub(crate) busy: BTreeSet<MemberId>,
+    pub(crate) dials: Dials,
+    pub(crate) served: Served,
+    pub(crate) failed: Failed,
+    pub(crate) waiting: Waiting,
+    pub(crate) gossip: Gossip,
+    pub(crate) contacts: Contacts,
+    pub(crate) out: Outbox,
+    pub(crate) rng: Rng,
+    pub(crate) counters: Counters,
+    /// Counts records that were new here: walks are charged by it (R13).
+    pub(crate) news: u64,
+    pub(crate) verifies: u32,
+    pub(crate) signs: u32,
+    sequence: u64,
+    ceilings: BTreeMap<u64, u64>,
+    /// The last moment seen, and the wall clock then.
+    pub(crate) now: Now,
+    /// When it asked to be woken.
+    wanted: Option<Mono>,
+    /// Input that waited has set ages back up to here: each stretch once (R4).
+    pub(crate) set_back_to: Mono,
+    own_due: Option<Mono>,
+    /// Accusations that are this member's duty and wait for the signing budget (R6).
+    pub(crate) duties: Vec<(Ix, u8)>,
+    /// When missing links to successors are looked at again.
+    pub(crate) next_dials: Mono,
+    next_sweep: Mono,
+    next_snapshot: Mono,
+    snapshot_news: u64,
+    /// When a member that leaves is done.
+    leaves: Option<Mono>,
 }
 
+/// What happened so far, for operators. Counts only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Signatures checked.
+    pub verified: u64,
+    /// Of these, failed.
+    pub failed: u64,
+    /// Signatures made.
+    pub signed: u64,
+    /// Records that were new.
+    pub news: u64,
+    /// Records that were held already.
+    pub duplicates: u64,
+    /// Records refused for time or view.
+    pub refusals: u64,
+    /// Frames and datagrams with unknown tags, skipped.
+    pub unknown: u64,
+    /// Frames and datagrams that broke the rules.
+    pub misbehaved: u64,
+    /// Pings sent.
+    pub pings: u64,
+    /// Pings missed.
+    pub misses: u64,
+    /// Accusations signed.
+    pub accusations: u64,
+    /// Rebuttals signed.
+    pub rebuttals: u64,
+    /// Walks begun.
+    pub walks: u64,
+    /// Events refused for back-pressure.
+    pub refused: u64,
+    /// Frames dropped because a lane was full; anti-entropy brings their records.
+    pub dropped: u64,
+    /// Times that the own loop was late (R4).
+    pub late: u64,
+}
+
+impl core::fmt::Debug for Member {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Member").field("me", &self.me).field("epoch", &self.own.epoch).finish_non_exhaustive()
+    }
+}
+
+/// A link is kept this many Δ after it came up, whoever needs it.
+const KEEP_DELTAS: u32 = 16;
+
 impl Member {
-    /// Makes a member.
-    pub fn new(
-        _config: Config,
-        _me: LocalIdentity,
-        _stored: Stored,
-        _seed: Seed,
-        _now: Now,
-    ) -> Result<Self, ConfigError> {
-        Ok(Self { me: MemberId([0; 32]) })
+    /// Makes a member; its first note is issued at once.
+    ///
+    /// # Errors
+    /// If certificate, key and network do not belong together, the certificate is out of date, or addresses or tags
+    /// are over their limits. Nothing was made.
+    pub fn new(config: Config, me: LocalIdentity, stored: Stored, seed: Seed, now: Now) -> Result<Self, ConfigError> {
+        let network = config.root.params;
+        let certificate = Certificate::parse(&me.certificate, &config.root)?;
+        let state = State::new(&network, now.mono);
+        check(&config, &certificate, &me, now, state.params.allowance)?;
+        let id = certificate.id;
+        let (addrs, tags) = (config.addrs.clone(), config.tags.clone());
+        let mut own = Own::new(id, addrs, tags, network.rings, stored.epoch_ceiling, now);
+        let mut rng = seed.child("core").rng();
+        let mut signer = me.signer;
+        let (fields, issued) = own.issue(&state, now, &mut rng);
+        let note = fields.sign(&network, &mut *signer);
+        let mut member = Self {
+            contacts: Contacts::new(config.seeds, now.mono),
+            network,
+            me: id,
+            my_ix: 0,
+            signer,
+            own,
+            state,
+            monitor: Monitor::new(),
+            links: BTreeMap::new(),
+            busy: BTreeSet::new(),
+            dials: Dials::default(),
+            served: Served::default(),
+            failed: Failed::default(),
+            waiting: Waiting::default(),
+            gossip: Gossip::default(),
+            out: Outbox::default(),
+            rng,
+            counters: Counters { signed: 1, ..Counters::default() },
+            news: 0,
+            verifies: VERIFIES_PER_EVENT,
+            signs: SIGNS_PER_EVENT,
+            sequence: 0,
+            ceilings: BTreeMap::new(),
+            now,
+            wanted: Some(now.mono),
+            set_back_to: now.mono,
+            own_due: Some(now.mono),
+            duties: Vec::new(),
+            next_dials: now.mono,
+            next_sweep: now.mono,
+            next_snapshot: now.mono + SNAPSHOT_EVERY,
+            snapshot_news: 0,
+            leaves: None,
+            config,
+        };
+        (member.my_ix, _) = member.state.adopt(Arc::new(certificate), Arc::new(note), now);
+        member.state.notices.clear();
+        member.after_issue(issued);
+        member.restore(&stored.records, now);
+        member.contacts.begin(&member.state, member.my_ix, &mut member.rng);
+        member.turn(now);
+        Ok(member)
     }
 
     /// The only mutator: every change of state has one recorded cause.
-    pub fn handle(&mut self, _now: Now, _event: Event<'_>) -> Result<(), Refused> {
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing has changed, and traffic can only cause [`Refused::Backpressure`].
+    pub fn handle(&mut self, now: Now, event: Event<'_>) -> Result<(), Refused> {
+        let now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        if let Err(refused) = self.admit(&event) {
+            self.counters.refused += 1;
+            return Err(refused);
+        }
+        self.note_time(now);
+        (self.verifies, self.signs) = (VERIFIES_PER_EVENT, SIGNS_PER_EVENT);
+        match event {
+            Event::Datagram { from, bytes } => self.on_datagram(from, bytes, now),
+            Event::Frame { from, lane: _, bytes } => self.on_frame(from, bytes, now),
+            Event::LinkUp { member, certificate } => self.on_link_up(member, certificate, now),
+            Event::LinkDown { member } => self.on_link_down(member),
+            Event::SeedUp { seed, member } => self.on_seed_up(seed, member, now),
+            Event::SeedDown { seed } => self.on_seed_down(seed, now),
+            Event::Unsent { token } => self.monitor.on_unsent(token, now.mono, &self.state.params),
+            Event::Acked { member } => self.monitor.on_acked(&member),
+            Event::Written { member, lane, bytes } => self.on_written(member, lane, bytes),
+            Event::Persisted { seq } => self.on_persisted(seq),
+            Event::Wake => {}
+            Event::Command(command) => self.on_command(command, now)?,
+        }
+        self.turn(now);
         Ok(())
     }
 
-    /// Drain until [`Action::Wait`]; only there is the next deadline told.
+    /// What there is to do. Drain until [`Action::Wait`]; only there is the next deadline told.
     pub fn poll_action(&mut self) -> Action<'_> {
-        Action::Wait { until: None, why: Why::Idle }
+        let (until, why) = self.deadline();
+        self.wanted = until;
+        self.out.poll(until, why)
     }
 
     /// Read-only queries.
     pub fn view(&self) -> View<'_> {
         View(self)
     }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Refuses before any effect (DESIGN section 3).
+    fn admit(&self, event: &Event<'_>) -> Result<(), Refused> {
+        match event {
+            Event::Wake
+            | Event::LinkDown { .. }
+            | Event::SeedDown { .. }
+            | Event::Unsent { .. }
+            | Event::Acked { .. }
+            | Event::Written { .. }
+            | Event::Persisted { .. } => Ok(()),
+            Event::Datagram { .. } | Event::LinkUp { .. } | Event::SeedUp { .. } => self.has_room(),
+            Event::Frame { from, .. } => {
+                self.has_room()?;
+                if self.is_inbox_full(from) { Err(Refused::Backpressure) } else { Ok(()) }
+            }
+            Event::Command(command) => {
+                self.has_room()?;
+                if self.own.leaving { Err(Refused::Left) } else { self.admit_command(command) }
+            }
+        }
+    }
+
+    fn has_room(&self) -> Result<(), Refused> {
+        if self.out.bytes() > OUTBOX_HIGH_WATER { Err(Refused::Backpressure) } else { Ok(()) }
+    }
+
+    fn admit_command(&self, command: &Command) -> Result<(), Refused> {
+        match command {
+            Command::SetTags(tags) if tags.len() > TAGS_MAX => Err(Refused::TooLarge { limit: TAGS_MAX }),
+            Command::SetAddrs(addrs) if addrs.len() > ADDRS_MAX => Err(Refused::TooLarge { limit: ADDRS_MAX }),
+            Command::SetSeeds(seeds) if usize::from(*seeds) > SEEDS_MAX => Err(Refused::TooLarge { limit: SEEDS_MAX }),
+            Command::SetCertificate(der) => self.renewed(der).map(|_| ()),
+            Command::Leave | Command::SetTags(_) | Command::SetAddrs(_) | Command::SetSeeds(_) => Ok(()),
+        }
+    }
+
+    /// R14: a renewed certificate keeps id and key.
+    fn renewed(&self, der: &[u8]) -> Result<Certificate, Refused> {
+        let certificate = Certificate::parse(der, &self.config.root).map_err(|_| Refused::WrongCertificate)?;
+        let same = certificate.id == self.me && certificate.key == self.state.roster[self.my_ix].certificate.key;
+        if same && certificate.verify(&self.config.root, &*self.config.verifier) {
+            Ok(certificate)
+        } else {
+            Err(Refused::WrongCertificate)
+        }
+    }
+
+    fn on_command(&mut self, command: Command, now: Now) -> Result<(), Refused> {
+        match command {
+            Command::Leave => self.own.leaving = true,
+            Command::SetTags(tags) => self.own.tags = tags,
+            Command::SetAddrs(addrs) => self.own.addrs = addrs,
+            Command::SetCertificate(der) => {
+                let certificate = self.renewed(&der)?;
+                self.state.recertify(self.my_ix, Arc::new(certificate), now);
+            }
+            Command::SetSeeds(seeds) => {
+                self.contacts.set_seeds(seeds, now.mono);
+                return Ok(());
+            }
+        }
+        self.own.mark_stale();
+        self.own_due = Some(now.mono);
+        Ok(())
+    }
+
+    /// R4: a stretch in which the own loop did not run counts for no age, and a late monitor holds its fire.
+    fn note_time(&mut self, now: Now) {
+        let expected = self.wanted.unwrap_or(now.mono).max(self.now.mono);
+        let late = now.mono.since(expected);
+        if late > self.state.params.delta / 4 {
+            self.counters.late += 1;
+            self.set_back(late, false, now.mono);
+            self.monitor.set_back(late);
+        }
+        // R9: a jump of the wall clock against the monotonic one expires nothing; our own note is renewed.
+        let wall = now.wall.0.abs_diff(self.now.wall.0);
+        let mono = now.mono.since(self.now.mono).as_millis() as u64;
+        if Duration::from_millis(wall.abs_diff(mono)) > self.state.params.allowance / 2 {
+            self.own.mark_stale();
+            self.own_due = Some(now.mono);
+        }
+        self.now = now;
+    }
+
+    /// R4: each stretch is set back once.
+    pub(crate) fn set_back(&mut self, stretch: Duration, for_waiting: bool, now: Mono) {
+        let from = (now - stretch).max(self.set_back_to);
+        if now > from {
+            self.state.set_back(now.since(from), for_waiting, now);
+            self.set_back_to = now;
+        }
+    }
+
+    /// All that follows from an event and from time.
+    fn turn(&mut self, now: Now) {
+        self.work(now);
+        self.fire_timers(now);
+        self.settle(now);
+        self.probe(now);
+        self.tend_gossip(now);
+        self.tend_contacts(now);
+        self.sweep(now);
+        self.flush(now);
+    }
+
+    /// Leases, then ages and holds; what was received about a member is handled before its timer takes effect (R4).
+    fn fire_timers(&mut self, now: Now) {
+        self.state.expire(self.my_ix, now.mono);
+        let mut handled = None;
+        while let Some(ix) = self.state.due(now.mono) {
+            if handled != Some(ix) {
+                handled = Some(ix);
+                self.work_about(self.state.id(ix), now);
+                continue;
+            }
+            self.state.fire(ix, now.mono);
+        }
+    }
+
+    /// After a change: whom to watch, which duties there are, whether a note is due.
+    fn settle(&mut self, now: Now) {
+        while self.state.changed && !self.own.leaving {
+            self.state.changed = false;
+            self.own_due = Some(now.mono);
+            if self.contacts.joined() {
+                let duties = self.monitor.retarget(&self.state, &self.me, now.mono, &mut self.rng);
+                self.duties = duties;
+                self.accuse_by_duty(now);
+            }
+        }
+        if self.own_due.is_some_and(|at| at <= now.mono) {
+            self.tend_own_note(now);
+        }
+    }
+
+    fn tend_own_note(&mut self, now: Now) {
+        if self.leaves.is_some() {
+            self.own_due = None;
+            return;
+        }
+        self.own_due = self.own.due(&self.state, now.mono);
+        if self.own_due.is_none_or(|at| at > now.mono) {
+            return;
+        }
+        let (fields, issued) = self.own.issue(&self.state, now, &mut self.rng);
+        if fields.answers {
+            self.counters.rebuttals += 1;
+        }
+        self.counters.signed += 1;
+        let note = Arc::new(fields.sign(&self.network, &mut *self.signer));
+        let certificate = Arc::clone(&self.state.roster[self.my_ix].certificate);
+        self.state.adopt(certificate, Arc::clone(&note), now);
+        let me = self.me;
+        self.state.notices.retain(|notice| !is_about(notice, me));
+        self.after_issue(issued);
+        self.spread_note(self.my_ix, note.answers || note.leaving, None, now);
+        if note.leaving {
+            self.leaves = Some(now.mono + self.state.params.delta / 2);
+        }
+        self.own_due = self.own.due(&self.state, now.mono);
+    }
+
+    fn after_issue(&mut self, issued: crate::own::Issued) {
+        if let Some(ceiling) = issued.reserve {
+            self.sequence += 1;
+            self.ceilings.insert(self.sequence, ceiling);
+            self.out.push(Out::Persist { seq: self.sequence, what: Persist::EpochCeiling(ceiling) });
+        }
+        if issued.overrun {
+            self.out.push(Out::Notify(Notice::EpochOverrun { epoch: self.own.epoch }));
+        }
+    }
+
+    fn on_persisted(&mut self, seq: u64) {
+        if let Some(ceiling) = self.ceilings.remove(&seq) {
+            self.own.persisted(ceiling);
+        }
+    }
+
+    /// Once in a while: forget, close, save.
+    fn sweep(&mut self, now: Now) {
+        if let Some(at) = self.leaves.filter(|at| *at <= now.mono && !self.links.is_empty()) {
+            debug_assert!(at <= now.mono);
+            let all: Vec<MemberId> = self.links.keys().copied().collect();
+            all.into_iter().for_each(|member| self.hang_up(member, HangUp::Leaving));
+        }
+        if now.mono >= self.next_snapshot {
+            self.next_snapshot = now.mono + SNAPSHOT_EVERY;
+            if self.snapshot_news != self.news {
+                self.snapshot_news = self.news;
+                self.sequence += 1;
+                self.out.push(Out::Persist { seq: self.sequence, what: Persist::Records });
+            }
+        }
+        if now.mono < self.next_sweep {
+            return;
+        }
+        self.next_sweep = now.mono + self.state.params.delta * 4;
+        self.dials.sweep(now.mono);
+        self.served.sweep(now.mono);
+        self.close_idle_links(now.mono);
+    }
+
+    /// The dialer closes what nobody needs any more.
+    fn close_idle_links(&mut self, now: Mono) {
+        let idle: Vec<MemberId> = self
+            .links
+            .iter()
+            .filter(|(id, link)| link.dialed && link.keep <= now && !self.monitor.neighbours.contains(*id))
+            .map(|(id, _)| *id)
+            .collect();
+        if self.contacts.joined() {
+            idle.into_iter().for_each(|member| self.hang_up(member, HangUp::Idle));
+        }
+    }
+
+    /// Hands out what the turn has gathered.
+    fn flush(&mut self, now: Now) {
+        for notice in core::mem::take(&mut self.state.notices) {
+            self.out.push(Out::Notify(notice));
+        }
+        self.flush_gossip(now);
+        self.state.trie.settle(&self.state.roster);
+    }
+
+    /// The earliest moment at which time alone brings work.
+    fn deadline(&self) -> (Option<Mono>, Why) {
+        if !self.busy.is_empty() || !self.duties.is_empty() {
+            return (Some(self.now.mono), Why::Backlog);
+        }
+        if self.leaves.is_some() && self.links.is_empty() {
+            return (None, Why::Idle);
+        }
+        let candidates = [
+            (self.leaves, Why::OwnNote),
+            (self.own_due, Why::OwnNote),
+            (self.state.next_timer(), Why::Suspicion),
+            (self.monitor.next().filter(|_| self.watches()), Why::Monitor),
+            (Some(self.next_dials).filter(|_| self.watches() && self.lacks_links()), Why::Monitor),
+            (self.gossip.next(), Why::Gossip),
+            (self.waiting.next(), Why::Gossip),
+            (self.next_walk_deadline(), Why::Gossip),
+            (self.contacts.next(), Why::Contact),
+            (self.state.next_lease(), Why::Lease),
+            (Some(self.next_sweep).filter(|_| !self.links.is_empty()), Why::Idle),
+            (Some(self.next_snapshot).filter(|_| self.snapshot_news != self.news), Why::Idle),
+        ];
+        let soonest = candidates.into_iter().filter_map(|(at, why)| at.map(|at| (at, why))).min_by_key(|(at, _)| *at);
+        soonest.map_or((None, Why::Idle), |(at, why)| (Some(at), why))
+    }
+
+    /// Whether it watches others: once joined, and until it leaves.
+    pub(crate) fn watches(&self) -> bool {
+        self.contacts.joined() && !self.own.leaving
+    }
+
+    /// Whether a successor has no link.
+    fn lacks_links(&self) -> bool {
+        self.monitor.successors.iter().any(|id| !self.links.contains_key(id))
+    }
+
+    /// How long a new link is kept without need.
+    pub(crate) fn keep(&self) -> Duration {
+        self.state.params.delta * KEEP_DELTAS
+    }
+
+    pub(crate) fn verifier(&self) -> Arc<dyn Verifier> {
+        Arc::clone(&self.config.verifier)
+    }
+
+    /// Puts a frame on a lane; drops and counts it if the lane is full.
+    pub(crate) fn send(&mut self, to: MemberId, lane: Lane, bytes: Vec<u8>) -> bool {
+        let Some(link) = self.links.get_mut(&to) else { return false };
+        if !link.has_room(lane) {
+            self.counters.dropped += 1;
+            return false;
+        }
+        link.queued[lane as usize] += bytes.len();
+        self.out.push(Out::Frame { to, lane, bytes });
+        true
+    }
+
+    fn on_written(&mut self, member: MemberId, lane: Lane, bytes: u32) {
+        if let Some(link) = self.links.get_mut(&member) {
+            let queued = &mut link.queued[lane as usize];
+            *queued = queued.saturating_sub(bytes as usize);
+        }
+    }
+
+    /// Only what cannot be an accident: hang up, back off, say so (R10).
+    pub(crate) fn misbehaved(&mut self, peer: MemberId, kind: Misbehaviour, now: Mono) {
+        self.counters.misbehaved += 1;
+        self.out.push(Out::Notify(Notice::Misbehaviour { peer, kind }));
+        self.hang_up(peer, HangUp::Misbehaviour);
+        self.dials.back_off(peer, now);
+    }
+
+    pub(crate) fn hang_up(&mut self, member: MemberId, why: HangUp) {
+        if self.links.contains_key(&member) {
+            self.out.push(Out::HangUp { member, why });
+            self.on_link_down(member);
+        }
+    }
+
+    /// The digest of the view.
+    pub(crate) fn digest(&self) -> Hash {
+        self.state.trie.root()
+    }
+}
+
+/// What others are told of a member's own note goes without saying to itself.
+fn is_about(notice: &Notice, me: MemberId) -> bool {
+    matches!(notice, Notice::Updated { member, .. } | Notice::Up { member, .. } | Notice::Left { member }
+        if *member == me)
+}
+
+fn check(
+    config: &Config,
+    certificate: &Certificate,
+    me: &LocalIdentity,
+    now: Now,
+    allowance: Duration,
+) -> Result<(), ConfigError> {
+    if !certificate.verify(&config.root, &*config.verifier) {
+        return Err(ConfigError::Certificate(crate::certificate::CertificateError::BadSignature));
+    }
+    if me.signer.public_key() != certificate.key {
+        return Err(ConfigError::WrongKey(certificate.id));
+    }
+    if now.wall > certificate.not_after + allowance {
+        return Err(ConfigError::Expired { now: now.wall, until: certificate.not_after });
+    }
+    if now.wall + allowance < certificate.not_before {
+        return Err(ConfigError::NotYetValid { now: now.wall, from: certificate.not_before });
+    }
+    if config.addrs.len() > ADDRS_MAX {
+        return Err(ConfigError::TooManyAddrs);
+    }
+    if config.tags.len() > TAGS_MAX {
+        return Err(ConfigError::TagsTooLong);
+    }
+    Ok(())
 }

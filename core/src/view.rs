@@ -1,6 +1,16 @@
 //! Read-only queries.
 
-use crate::{accusation::Accusation, crypto::Hash, id::MemberId, mask::Mask, member::Member, time::Mono};
+use crate::{
+    accusation::Accusation,
+    crypto::Hash,
+    id::MemberId,
+    mask::Mask,
+    member::Member,
+    params::Params,
+    state::{Ix, Standing},
+    time::Mono,
+    wire::{Bundle, Frame},
+};
 use alloc::{sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
@@ -94,41 +104,141 @@ impl View<'_> {
         self.0.me
     }
 
+    /// The epoch of this member's last note.
+    pub fn epoch(&self) -> u64 {
+        self.0.own.epoch
+    }
+
     /// Whether it is joined (R16).
     pub fn joined(&self) -> bool {
-        false
+        self.0.contacts.joined()
+    }
+
+    /// Joined, but with fewer contacts than the promise asks for (R16).
+    pub fn unconfirmed(&self) -> bool {
+        self.0.contacts.unconfirmed()
+    }
+
+    /// Everything that follows from network parameters and preset.
+    pub fn params(&self) -> &Params {
+        &self.0.state.params
     }
 
     /// The view's digest: equal views have equal digests (R13).
     pub fn digest(&self) -> Hash {
-        [0; 32]
+        self.0.digest()
     }
 
     /// How many are live, oneself included.
     pub fn live(&self) -> usize {
-        1
+        self.0.state.live()
+    }
+
+    /// How many have a note in lease, oneself included.
+    pub fn known(&self) -> usize {
+        self.0.state.roster.len()
     }
 
     /// All members with a note in lease, oneself included, by id. O(N).
     pub fn members(&self) -> impl Iterator<Item = MemberView> + '_ {
-        core::iter::empty()
+        self.0.state.roster.iter().map(|(_, ix)| self.show(ix))
     }
 
-    /// One member.
-    pub fn member(&self, _id: &MemberId) -> Option<MemberView> {
-        None
+    /// One member. O(log N).
+    pub fn member(&self, id: &MemberId) -> Option<MemberView> {
+        self.0.state.roster.ix(id).map(|ix| self.show(ix))
+    }
+
+    /// How one member stands. O(log N), no allocation.
+    pub fn state_of(&self, id: &MemberId) -> Option<State> {
+        self.0.state.roster.ix(id).map(|ix| self.standing(ix))
+    }
+
+    /// The signed note of a member, as it travels.
+    pub fn note(&self, id: &MemberId) -> Option<&[u8]> {
+        self.0.state.roster.by_id(id).map(|peer| peer.note.signed().bytes())
+    }
+
+    /// The certificate of a member.
+    pub fn certificate(&self, id: &MemberId) -> Option<&[u8]> {
+        self.0.state.roster.by_id(id).map(|peer| peer.certificate.der())
+    }
+
+    /// The ring neighbours with whom it gossips: successors and predecessors that are not out.
+    pub fn neighbours(&self) -> impl Iterator<Item = &MemberId> {
+        self.0.monitor.neighbours.iter()
+    }
+
+    /// Members with a link that is up.
+    pub fn links(&self) -> impl Iterator<Item = &MemberId> {
+        self.0.links.keys()
     }
 
     /// Why a member stands as it does.
-    pub fn explain(&self, _id: &MemberId) -> Option<Explanation> {
-        None
+    pub fn explain(&self, id: &MemberId) -> Option<Explanation> {
+        let state = &self.0.state;
+        let ix = state.roster.ix(id)?;
+        let rings = state.roster[ix].note.mask.rings();
+        let watchers =
+            rings.filter_map(|ring| state.predecessor(ring, id).map(|watcher| (ring, state.id(watcher)))).collect();
+        let case = state.case(ix);
+        let charge = |slot: &crate::state::Slot| Charge {
+            accusation: Arc::clone(&slot.accusation),
+            valid: slot.since.is_some(),
+            since: slot.since,
+        };
+        Some(Explanation {
+            member: self.show(ix),
+            watchers,
+            held_until: case.and_then(|case| case.hold),
+            deadline: case.filter(|case| case.rank.is_none()).and_then(|case| case.timer),
+            accusations: case.map(|case| case.slots.iter().map(charge).collect()).unwrap_or_default(),
+        })
     }
 
     /// Whether an application message of this member is accepted: only live members' are.
-    pub fn admit(&self, _id: &MemberId, _kind: Admit) -> bool {
-        false
+    pub fn admit(&self, id: &MemberId, kind: Admit) -> bool {
+        match kind {
+            Admit::Request | Admit::Stream => self.state_of(id).is_some_and(State::is_live),
+        }
     }
 
     /// Appends the records worth keeping over a restart, for [`Stored`](crate::config::Stored). O(N).
-    pub fn snapshot(&self, _out: &mut Vec<u8>) {}
+    pub fn snapshot(&self, out: &mut Vec<u8>) {
+        let roster = &self.0.state.roster;
+        let bundle = |(_, ix)| {
+            let peer: &crate::state::Peer = &roster[ix];
+            Bundle {
+                id: peer.note.id,
+                certificate: Some(peer.certificate.der()),
+                note: Some(peer.note.signed().bytes()),
+                accusations: Vec::new(),
+            }
+        };
+        let live = roster.iter().filter(|(_, ix)| *ix != self.0.my_ix && !self.0.state.is_out(*ix));
+        out.extend(Frame::Records(live.map(bundle).collect()).encode());
+    }
+
+    fn show(&self, ix: Ix) -> MemberView {
+        let peer = &self.0.state.roster[ix];
+        MemberView {
+            id: peer.note.id,
+            state: self.standing(ix),
+            since: peer.since,
+            epoch: peer.note.epoch,
+            mask: peer.note.mask,
+            addrs: peer.note.addrs.clone(),
+            tags: peer.note.tags.clone(),
+        }
+    }
+
+    fn standing(&self, ix: Ix) -> State {
+        match self.0.state.roster[ix].standing {
+            Standing::Live if self.0.state.is_accused(ix) => State::Accused,
+            Standing::Live => State::Live,
+            Standing::Down => State::Down,
+            Standing::Gray => State::Gray,
+            Standing::Left => State::Left,
+        }
+    }
 }

@@ -1,0 +1,414 @@
+//! Coming in and coming together again: seeds, contacts, join and heal (R16).
+
+use crate::{
+    action::{HangUp, Misbehaviour, Notice},
+    certificate::Certificate,
+    id::MemberId,
+    limits::{DIAL_WAIT_MAX, FREEZE_SHARE, SEEDS_MAX, STRANGER_LINKS_MAX},
+    links::Link,
+    member::Member,
+    outbox::Out,
+    seed::Rng,
+    state::{Ix, State},
+    time::{Mono, Now},
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
+use core::time::Duration;
+
+/// Whom this member knows from outside, and whether it is in.
+#[derive(Debug)]
+pub(crate) struct Contacts {
+    seeds: Vec<Seed>,
+    /// Members of an earlier run's view: contacts that nobody of now introduced.
+    kept: BTreeMap<MemberId, Kept>,
+    synced: BTreeSet<MemberId>,
+    joined: bool,
+    unconfirmed: bool,
+    told_unreachable: bool,
+    /// When something is to be tried next.
+    next: Option<Mono>,
+    next_heal: Mono,
+    /// Ages stand still for a heal, until then, or until its walk is done.
+    healing: Option<(MemberId, Mono)>,
+    frozen_since: Mono,
+    no_freeze_before: Mono,
+}
+
+#[derive(Clone, Debug)]
+struct Seed {
+    state: SeedState,
+    next: Mono,
+    wait: Duration,
+    /// It was tried to the end at least once.
+    tried: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SeedState {
+    Idle,
+    Dialing,
+    Up(MemberId),
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Kept {
+    tried: bool,
+}
+
+impl Contacts {
+    pub(crate) fn new(seeds: u16, now: Mono) -> Self {
+        let mut contacts = Self {
+            seeds: Vec::new(),
+            kept: BTreeMap::new(),
+            synced: BTreeSet::new(),
+            joined: false,
+            unconfirmed: false,
+            told_unreachable: false,
+            next: Some(now),
+            next_heal: now,
+            healing: None,
+            frozen_since: now,
+            no_freeze_before: now,
+        };
+        contacts.set_seeds(seeds, now);
+        contacts
+    }
+
+    pub(crate) fn joined(&self) -> bool {
+        self.joined
+    }
+
+    pub(crate) fn unconfirmed(&self) -> bool {
+        self.unconfirmed
+    }
+
+    pub(crate) fn next(&self) -> Option<Mono> {
+        self.next
+    }
+
+    pub(crate) fn set_seeds(&mut self, seeds: u16, now: Mono) {
+        let fresh = Seed { state: SeedState::Idle, next: now, wait: Duration::ZERO, tried: false };
+        self.seeds = alloc::vec![fresh; usize::from(seeds).min(SEEDS_MAX)];
+        self.next = Some(now);
+    }
+
+    /// After the view of an earlier run was taken in: some of its members are contacts.
+    pub(crate) fn begin(&mut self, state: &State, me: Ix, rng: &mut Rng) {
+        let mut all: Vec<MemberId> =
+            state.roster.iter().filter(|(_, ix)| *ix != me && !state.is_out(*ix)).map(|(id, _)| *id).collect();
+        for _ in 0..state.params.contacts.min(all.len()) {
+            let at = rng.below(all.len() as u64) as usize;
+            self.kept.insert(all.swap_remove(at), Kept::default());
+        }
+    }
+
+    fn seed_of(&self, member: &MemberId) -> Option<usize> {
+        self.seeds.iter().position(|seed| seed.state == SeedState::Up(*member))
+    }
+
+    fn is_contact(&self, member: &MemberId) -> bool {
+        self.kept.contains_key(member) || self.seed_of(member).is_some()
+    }
+
+    /// Whether every contact that there is was tried, and those that answer are synchronised.
+    fn is_settled(&self, links: &BTreeMap<MemberId, Link>) -> bool {
+        let waits = |member: &MemberId| links.contains_key(member) && !self.synced.contains(member);
+        let seeds = self.seeds.iter().all(|seed| match seed.state {
+            SeedState::Up(member) => !waits(&member),
+            SeedState::Idle => seed.tried,
+            SeedState::Dialing => seed.tried && seed.wait >= DIAL_WAIT_MAX / 8,
+        });
+        seeds && self.kept.iter().all(|(member, kept)| kept.tried && !waits(member))
+    }
+}
+
+impl Member {
+    pub(crate) fn on_link_up(&mut self, member: MemberId, der: &[u8], now: Now) {
+        let dialed = self.dials.completed(&member);
+        let certificate = match self.link_certificate(&member, der, now) {
+            Ok(certificate) => certificate,
+            Err(kind) => {
+                self.counters.misbehaved += 1;
+                self.out.push(Out::Notify(Notice::Misbehaviour { peer: member, kind }));
+                self.out.push(Out::HangUp { member, why: HangUp::Misbehaviour });
+                return self.dials.back_off(member, now.mono);
+            }
+        };
+        if !certificate.is_current(now.wall, self.state.params.allowance) {
+            return self.out.push(Out::HangUp { member, why: HangUp::Expired });
+        }
+        if !dialed && self.is_crowded(&member) {
+            return self.out.push(Out::HangUp { member, why: HangUp::Crowded });
+        }
+        let was_out = self.state.roster.ix(&member).is_some_and(|ix| self.state.is_out(ix));
+        let link = Link::new(certificate, dialed, now.mono, self.keep());
+        self.links.insert(member, link);
+        self.monitor.on_link(&member, now.mono);
+        self.greet(member, now.mono);
+        if dialed && was_out {
+            self.hold_ages(member, now.mono);
+            self.walk(member, now.mono);
+        }
+        if dialed && self.contacts.kept.contains_key(&member) {
+            self.walk(member, now.mono);
+        }
+    }
+
+    /// TLS checked it; the core believes its own eyes.
+    fn link_certificate(&mut self, id: &MemberId, der: &[u8], _now: Now) -> Result<Arc<Certificate>, Misbehaviour> {
+        if let Some(peer) = self.state.roster.by_id(id).filter(|peer| peer.certificate.der() == der) {
+            return Ok(Arc::clone(&peer.certificate));
+        }
+        let certificate =
+            Certificate::parse(der, &self.config.root).map_err(|_| Misbehaviour::ForeignCertificate)?;
+        if certificate.id != *id || !self.verify_certificate(&certificate) {
+            return Err(Misbehaviour::BadSignature);
+        }
+        Ok(Arc::new(certificate))
+    }
+
+    /// Ring neighbours always have room (R5).
+    fn is_crowded(&self, member: &MemberId) -> bool {
+        let strangers = || self.links.keys().filter(|id| !self.monitor.neighbours.contains(*id)).count();
+        !self.monitor.neighbours.contains(member)
+            && self.links.len() > STRANGER_LINKS_MAX
+            && strangers() > STRANGER_LINKS_MAX
+    }
+
+    pub(crate) fn on_link_down(&mut self, member: MemberId) {
+        self.dials.failed(&member);
+        if let Some(kept) = self.contacts.kept.get_mut(&member) {
+            kept.tried = true;
+        }
+        if self.links.remove(&member).is_some() {
+            self.busy.remove(&member);
+            self.waiting.link_down(&member);
+            self.gossip.link_down(&member);
+        }
+        if let Some(at) = self.contacts.seed_of(&member) {
+            let seed = &mut self.contacts.seeds[at];
+            (seed.state, seed.tried) = (SeedState::Idle, true);
+            seed.next = self.now.mono + seed.wait;
+        }
+        self.contacts.next = Some(self.now.mono);
+    }
+
+    pub(crate) fn on_seed_up(&mut self, seed: u16, member: MemberId, now: Now) {
+        let Some(seed) = self.contacts.seeds.get_mut(usize::from(seed)) else { return };
+        (seed.state, seed.wait) = (SeedState::Up(member), Duration::ZERO);
+        self.contacts.next = Some(now.mono);
+        if member == self.me {
+            seed.tried = true;
+            seed.state = SeedState::Idle;
+            seed.next = now.mono + DIAL_WAIT_MAX;
+            return;
+        }
+        if let Some(link) = self.links.get_mut(&member) {
+            link.dialed = true;
+            link.useful = now.mono;
+            self.walk(member, now.mono);
+        }
+    }
+
+    pub(crate) fn on_seed_down(&mut self, seed: u16, now: Now) {
+        let first = self.state.params.seed_wait;
+        let Some(seed) = self.contacts.seeds.get_mut(usize::from(seed)) else { return };
+        (seed.state, seed.tried) = (SeedState::Idle, true);
+        seed.wait = (seed.wait * 2).clamp(first, DIAL_WAIT_MAX);
+        seed.next = now.mono + seed.wait;
+        self.contacts.next = Some(now.mono);
+        let seeds = &self.contacts.seeds;
+        let none = seeds.iter().all(|seed| seed.tried && !matches!(seed.state, SeedState::Up(_)));
+        if none && self.links.is_empty() && !self.contacts.told_unreachable {
+            self.contacts.told_unreachable = true;
+            self.out.push(Out::Notify(Notice::SeedsUnreachable));
+        }
+    }
+
+    /// A walk with `peer` found its end: all that it showed was asked for.
+    pub(crate) fn on_walked(&mut self, peer: MemberId, now: Mono) {
+        if self.contacts.healing.is_some_and(|(member, _)| member == peer) {
+            self.release_ages(now);
+        }
+        self.contacts.next = Some(now);
+    }
+
+    pub(crate) fn tend_contacts(&mut self, now: Now) {
+        if self.contacts.next.is_none_or(|at| at > now.mono) {
+            return;
+        }
+        if self.own.leaving {
+            self.contacts.next = None;
+            return;
+        }
+        let mut next = Vec::new();
+        if self.contacts.healing.is_some_and(|(_, until)| until <= now.mono) {
+            self.release_ages(now.mono);
+        }
+        next.extend(self.contacts.healing.map(|(_, until)| until));
+        if !self.contacts.joined {
+            self.tend_join(now, &mut next);
+        }
+        self.tend_seeds(now.mono, &mut next);
+        if self.contacts.joined {
+            self.tend_heal(now.mono, &mut next);
+        }
+        self.contacts.next = next.into_iter().min();
+    }
+
+    /// R16: joined when synchronised with c contacts, or with all that answer.
+    fn tend_join(&mut self, now: Now, next: &mut Vec<Mono>) {
+        self.sync_contacts(now.mono);
+        let synced = self.contacts.synced.len();
+        let nobody = self.contacts.seeds.is_empty() && self.contacts.kept.is_empty();
+        let confirmed = nobody || synced >= self.state.params.contacts;
+        let all = synced > 0 && self.contacts.is_settled(&self.links);
+        if confirmed || all {
+            self.contacts.joined = true;
+            self.contacts.unconfirmed = !confirmed;
+            self.state.thaw(now.mono);
+            self.state.changed = true;
+            self.out.push(Out::Notify(Notice::Joined { unconfirmed: !confirmed }));
+            let synced: Vec<MemberId> = self.contacts.synced.iter().copied().collect();
+            // Whoever else was talked to hears of us now, when we know whom we belong to.
+            let _ = synced;
+            self.settle_after_join(now);
+            return;
+        }
+        for member in self.contacts.kept.keys().copied().collect::<Vec<_>>() {
+            if !self.links.contains_key(&member) && !self.contacts.synced.contains(&member) {
+                self.dial(member, now.mono);
+            }
+        }
+        next.push(now.mono + self.state.params.delta / 4);
+    }
+
+    /// Contacts whose walk is done and whose records all came are synchronised; one that brings nothing for 2Δ is
+    /// dropped and tried later.
+    fn sync_contacts(&mut self, now: Mono) {
+        let patience = self.state.params.delta * 2;
+        let linked: Vec<MemberId> =
+            self.links.keys().filter(|id| self.contacts.is_contact(id)).copied().collect();
+        for member in linked {
+            let Some(link) = self.links.get(&member) else { continue };
+            if self.contacts.synced.contains(&member) {
+                continue;
+            }
+            let begun = link.news_before.is_some();
+            let idle = link.walk.is_none() && link.wants.is_empty() && link.asked == 0 && link.inbox.is_empty();
+            if begun && idle && self.walked(&member) {
+                self.contacts.synced.insert(member);
+            } else if now.since(link.useful) > patience {
+                self.hang_up(member, HangUp::Idle);
+                if let Some(at) = self.contacts.seed_of(&member) {
+                    self.contacts.seeds[at].wait = DIAL_WAIT_MAX / 8;
+                }
+            } else if idle {
+                self.walk(member, now);
+            }
+        }
+    }
+
+    /// Whether the last walk with it ran to its end rather than into its deadline.
+    fn walked(&self, member: &MemberId) -> bool {
+        self.links.get(member).is_some_and(|link| link.walked)
+    }
+
+    fn settle_after_join(&mut self, now: Now) {
+        self.contacts.next_heal = now.mono + self.state.params.heal_period;
+        // Contacts that were already synchronised tell their neighbours of us; our own neighbours are dialled when
+        // they are first watched.
+        self.gossip.announce(self.me);
+    }
+
+    /// Seeds are tried for ever, joined or not, while none of them is a live member.
+    fn tend_seeds(&mut self, now: Mono, next: &mut Vec<Mono>) {
+        let live = |member: &MemberId| {
+            self.links.contains_key(member)
+                || self.state.roster.ix(member).is_some_and(|ix| !self.state.is_out(ix))
+        };
+        let found = self.contacts.seeds.iter().any(|seed| matches!(seed.state, SeedState::Up(m) if live(&m)));
+        if self.contacts.joined && found {
+            return;
+        }
+        let first = self.state.params.seed_wait;
+        for at in 0..self.contacts.seeds.len() {
+            let seed = &mut self.contacts.seeds[at];
+            if let SeedState::Up(member) = seed.state
+                && !self.links.contains_key(&member)
+            {
+                seed.state = SeedState::Idle;
+            }
+            if seed.state != SeedState::Idle {
+                continue;
+            }
+            if seed.next <= now {
+                seed.state = SeedState::Dialing;
+                seed.wait = seed.wait.max(first);
+                self.out.push(Out::DialSeed { seed: at as u16 });
+            } else {
+                next.push(seed.next);
+            }
+        }
+    }
+
+    /// Heal: members that are out but certified are tried now and then, one at a time.
+    fn tend_heal(&mut self, now: Mono, next: &mut Vec<Mono>) {
+        if self.state.down_count() == 0 {
+            self.contacts.next_heal = self.contacts.next_heal.max(now);
+            return;
+        }
+        if self.contacts.next_heal <= now {
+            self.contacts.next_heal = now + self.state.params.heal_period;
+            if let Some(ix) = self.some_down() {
+                self.dial(self.state.id(ix), now);
+            }
+        }
+        next.push(self.contacts.next_heal);
+    }
+
+    fn some_down(&mut self) -> Option<Ix> {
+        let linkless = |ix: &Ix| !self.links.contains_key(&self.state.id(*ix));
+        let down: Vec<Ix> = self.state.down().filter(linkless).collect();
+        let at = self.rng.below(down.len() as u64) as usize;
+        down.get(at).copied()
+    }
+
+    /// R4: no age runs while the first walk over a healed link does, for at most 4Δ, and for a bounded share of time.
+    fn hold_ages(&mut self, member: MemberId, now: Mono) {
+        if self.contacts.joined && self.contacts.healing.is_none() && self.contacts.no_freeze_before <= now {
+            let until = now + self.state.params.delta * 4;
+            self.contacts.healing = Some((member, until));
+            self.contacts.frozen_since = now;
+            self.contacts.next = Some(self.contacts.next.map_or(until, |at| at.min(until)));
+            self.state.freeze(now);
+        }
+    }
+
+    fn release_ages(&mut self, now: Mono) {
+        if self.contacts.healing.take().is_some() {
+            let stretch = now.since(self.contacts.frozen_since);
+            self.contacts.no_freeze_before = now + stretch * (FREEZE_SHARE - 1);
+            self.state.thaw(now);
+        }
+    }
+
+    /// Dials a member if it may be (R12); `false` if not now.
+    pub(crate) fn dial(&mut self, member: MemberId, now: Mono) -> bool {
+        if self.links.contains_key(&member) {
+            return true;
+        }
+        let Some(peer) = self.state.roster.by_id(&member) else { return false };
+        if peer.note.addrs.is_empty() || self.own.leaving {
+            return false;
+        }
+        let addrs = peer.note.addrs.clone();
+        let Some(turn) = self.dials.begin(member, now) else { return false };
+        self.out.push(Out::Dial { member, addr: addrs[turn % addrs.len()] });
+        true
+    }
+}

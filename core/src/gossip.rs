@@ -1,0 +1,651 @@
+//! How records travel: pushes, announcements and pulls, walks (R7, R13).
+
+use crate::{
+    accusation::Accusation,
+    action::{Misbehaviour, Notice},
+    event::Lane,
+    id::MemberId,
+    limits::{
+        ANNOUNCE_MAX, ANNOUNCERS_MAX, ASKED_MAX, CERTIFICATE_NEWS, PAGE, PULLS_MAX, REFUSAL_MEMORY_MAX,
+        WALK_SPACING_MIN, WALKS_FREE, WANT_MAX, WANTS_WAITING,
+    },
+    links::Walk,
+    member::Member,
+    outbox::Out,
+    state::Ix,
+    time::{Mono, Now, Wall},
+    trie::{
+        Prefix,
+        walk::{Ask, Tell, answer, compare},
+    },
+    wire::{Brief, Bundle, Datagram, Frame, FrameError, Hello, Summary, Want, brief},
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
+use core::time::Duration;
+
+/// This build's minor version of the wire.
+const MINOR: u16 = 0;
+/// Trie nodes asked for at a time: their answers fit a page.
+const NODES_PER_ASK: usize = 16;
+
+/// What waits to be announced or pulled.
+#[derive(Debug, Default)]
+pub(crate) struct Gossip {
+    announced: BTreeSet<MemberId>,
+    /// R7: accusations on further rings follow after Δ.
+    later: BTreeSet<(Mono, MemberId)>,
+    pulls: BTreeMap<Brief, Pull>,
+    /// When pulls are looked at again.
+    pulls_at: Option<Mono>,
+    /// When the accused are asked after again (R13).
+    ask_after: Option<Mono>,
+}
+
+#[derive(Debug)]
+struct Pull {
+    from: MemberId,
+    want: Want,
+    /// Then another announcer is asked, or the pull forgotten.
+    until: Mono,
+    others: Vec<MemberId>,
+}
+
+impl Gossip {
+    /// The member's records changed here: neighbours are told at the end of the turn.
+    pub(crate) fn announce(&mut self, id: MemberId) {
+        self.announced.insert(id);
+    }
+
+    pub(crate) fn announce_later(&mut self, id: MemberId, at: Mono) {
+        self.later.insert((at, id));
+    }
+
+    /// What was asked of it may be asked of others.
+    pub(crate) fn link_down(&mut self, peer: &MemberId) {
+        for pull in self.pulls.values_mut().filter(|pull| pull.from == *peer) {
+            pull.until = Mono(0);
+        }
+        if !self.pulls.is_empty() {
+            self.pulls_at = Some(Mono(0));
+        }
+    }
+
+    pub(crate) fn next(&self) -> Option<Mono> {
+        let later = self.later.first().map(|(at, _)| *at);
+        later.into_iter().chain(self.pulls_at).chain(self.ask_after).min()
+    }
+}
+
+impl Member {
+    pub(crate) fn on_frame(&mut self, from: MemberId, bytes: &[u8], now: Now) {
+        if !self.links.contains_key(&from) {
+            return; // of a link that is gone here
+        }
+        match Frame::decode(bytes) {
+            Ok(Frame::Hello(hello)) => self.on_hello(from, hello, now),
+            Ok(Frame::Records(bundles)) => self.on_records(from, &bundles, now),
+            Ok(Frame::Announce(summaries)) => self.on_announce(from, &summaries, now),
+            Ok(Frame::Redirect(summaries)) => self.on_redirect(from, &summaries, now),
+            Ok(Frame::Want(wants)) => self.on_want(from, &wants, now),
+            Ok(Frame::Ask(ask)) => self.on_ask(from, &ask),
+            Ok(Frame::Tell(tell)) => self.on_tell(from, &tell, now),
+            Ok(Frame::Clock(wall)) => self.on_clock(from, wall, now),
+            Err(FrameError::Unknown) => self.counters.unknown += 1,
+            Err(FrameError::Malformed) => self.misbehaved(from, Misbehaviour::Malformed, now.mono),
+            Err(FrameError::TooLarge) => self.misbehaved(from, Misbehaviour::TooLarge, now.mono),
+        }
+    }
+
+    pub(crate) fn on_datagram(&mut self, from: MemberId, bytes: &[u8], now: Now) {
+        if !self.links.contains_key(&from) {
+            return;
+        }
+        let datagram = match Datagram::decode(bytes) {
+            Ok(datagram) => datagram,
+            Err(FrameError::Unknown) => {
+                self.counters.unknown += 1;
+                return;
+            }
+            Err(FrameError::Malformed | FrameError::TooLarge) => {
+                return self.misbehaved(from, Misbehaviour::Malformed, now.mono);
+            }
+        };
+        if datagram.pong {
+            let params = self.state.params;
+            if let Some(rtt) = self.monitor.on_pong(&from, datagram.token, now.mono, &params) {
+                self.note_rtt(from, rtt);
+            }
+            // Of two peers that see a difference the pinger walks.
+            if datagram.digest != self.digest().into() {
+                self.walk(from, now.mono);
+            }
+        } else {
+            let pong = Datagram { pong: true, token: datagram.token, digest: self.digest().into(), strain: 255 };
+            self.out.push(Out::Datagram { to: from, token: 0, bytes: pong.encode() });
+            self.show_out(from, now.mono);
+        }
+    }
+
+    /// R4: Δ must cover what is measured.
+    fn note_rtt(&mut self, peer: MemberId, rtt: Duration) {
+        if rtt > self.state.params.delta / 2 {
+            let rtt_ms = u32::try_from(rtt.as_millis()).unwrap_or(u32::MAX);
+            self.out.push(Out::Notify(Notice::Slow { peer, rtt_ms }));
+        }
+    }
+
+    // ---- what is pushed -------------------------------------------------------------------------------------------
+
+    /// A note is new here: flagged ones and those that answer are pushed whole, all else is announced (R7).
+    pub(crate) fn spread_note(&mut self, ix: Ix, urgent: bool, from: Option<MemberId>, now: Now) {
+        let id = self.state.id(ix);
+        if !urgent {
+            return self.gossip.announce(id);
+        }
+        let frame = self.note_frame(ix, now.mono);
+        // Everybody linked is told of one's own leave: there is no second chance to say it.
+        let to = if ix == self.my_ix && self.own.leaving {
+            self.links.keys().copied().collect()
+        } else {
+            self.some_neighbours(from)
+        };
+        to.into_iter().for_each(|peer| {
+            self.send(peer, Lane::Urgent, frame.clone());
+        });
+    }
+
+    fn note_frame(&self, ix: Ix, now: Mono) -> Vec<u8> {
+        Frame::Records(alloc::vec![self.bundle(ix, self.is_new(ix, now), true, &[])]).encode()
+    }
+
+    /// Whether neighbours may not have its certificate yet.
+    fn is_new(&self, ix: Ix, now: Mono) -> bool {
+        now.since(self.state.roster[ix].known) < CERTIFICATE_NEWS
+    }
+
+    fn bundle<'a>(&'a self, ix: Ix, der: bool, note: bool, accusations: &[&'a Accusation]) -> Bundle<'a> {
+        let peer = &self.state.roster[ix];
+        Bundle {
+            id: peer.note.id,
+            certificate: der.then(|| peer.certificate.der()),
+            note: note.then(|| peer.note.signed().bytes()),
+            accusations: accusations.iter().map(|accusation| accusation.signed().bytes()).collect(),
+        }
+    }
+
+    /// R7: an accusation travels behind what it rests on.
+    fn accusation_frame(&self, accusation: &Accusation, certificates: bool, now: Mono) -> Vec<u8> {
+        let mut bundles = Vec::new();
+        for ix in self.state.members_between(accusation) {
+            let held: Vec<&Accusation> = self
+                .state
+                .case(ix)
+                .and_then(|case| case.oldest().or(case.slots.first()))
+                .map(|slot| &*slot.accusation)
+                .into_iter()
+                .collect();
+            bundles.push(self.bundle(ix, certificates || self.is_new(ix, now), true, &held));
+            if bundles.len() * 512 > PAGE {
+                break; // the rest comes by anti-entropy
+            }
+        }
+        if let Some(ix) = self.state.roster.ix(&accusation.accuser) {
+            bundles.push(self.bundle(ix, certificates || self.is_new(ix, now), true, &[]));
+        }
+        if let Some(ix) = self.state.roster.ix(&accusation.accused) {
+            bundles.push(self.bundle(ix, self.is_new(ix, now), true, &[accusation]));
+        }
+        Frame::Records(bundles).encode()
+    }
+
+    fn push_accusation(&mut self, accusation: &Accusation, now: Now) {
+        let frame = self.accusation_frame(accusation, false, now.mono);
+        for peer in self.some_neighbours(None) {
+            self.send(peer, Lane::Urgent, frame.clone());
+        }
+        if accusation.accuser == self.me {
+            // The accused is told directly, with all that the accusation rests on.
+            let frame = self.accusation_frame(accusation, true, now.mono);
+            self.send(accusation.accused, Lane::Urgent, frame);
+        }
+    }
+
+    /// `FAN_OUT` neighbours with a link, by chance, other than `but`.
+    fn some_neighbours(&mut self, but: Option<MemberId>) -> Vec<MemberId> {
+        let linked = |id: &&MemberId| self.links.contains_key(*id) && Some(**id) != but;
+        let mut all: Vec<MemberId> = self.monitor.neighbours.iter().filter(linked).copied().collect();
+        if all.is_empty() {
+            // Before it is joined a member has contacts only.
+            all = self.links.keys().filter(|id| Some(**id) != but).copied().collect();
+        }
+        let take = self.state.params.fan_out.min(all.len());
+        for at in 0..take {
+            let other = at + self.rng.below((all.len() - at) as u64) as usize;
+            all.swap(at, other);
+        }
+        all.truncate(take);
+        all
+    }
+
+    /// Pushes and announcements of this turn.
+    pub(crate) fn flush_gossip(&mut self, now: Now) {
+        for accusation in core::mem::take(&mut self.state.pushes) {
+            self.push_accusation(&accusation, now);
+            self.gossip.announce_later(accusation.accused, now.mono + self.state.params.delta);
+        }
+        let announced = core::mem::take(&mut self.gossip.announced);
+        if !announced.is_empty() {
+            let ids: Vec<MemberId> = announced.into_iter().collect();
+            let peers = self.some_neighbours(None);
+            for chunk in ids.chunks(ANNOUNCE_MAX) {
+                let frame = Frame::Announce(self.summaries(chunk.iter())).encode();
+                for peer in &peers {
+                    self.send(*peer, Lane::Records, frame.clone());
+                }
+            }
+        }
+        self.flush_wants(now.mono);
+    }
+
+    fn summaries<'a>(&self, ids: impl Iterator<Item = &'a MemberId>) -> Vec<Summary> {
+        let summary = |id: &MemberId| {
+            let ix = self.state.roster.ix(id)?;
+            Some(Summary::new(id, &self.state.leaf_hash(ix)))
+        };
+        ids.filter_map(summary).collect()
+    }
+
+    // ---- what is pulled -------------------------------------------------------------------------------------------
+
+    fn on_announce(&mut self, from: MemberId, summaries: &[Summary], now: Now) {
+        if self.contacts.joined() && !self.monitor.neighbours.contains(&from) {
+            return self.redirect(from, now.mono);
+        }
+        summaries.iter().for_each(|summary| self.consider_summary(from, summary));
+    }
+
+    fn on_redirect(&mut self, from: MemberId, summaries: &[Summary], _now: Now) {
+        summaries.iter().for_each(|summary| self.consider_summary(from, summary));
+    }
+
+    fn consider_summary(&mut self, from: MemberId, summary: &Summary) {
+        if summary.id == brief(&self.me) {
+            return;
+        }
+        let held = self.state.roster.by_brief(&summary.id);
+        let want = match held {
+            Some(ix) if Summary::new(&self.state.id(ix), &self.state.leaf_hash(ix)) == *summary => return,
+            Some(ix) => self.want_newer(ix),
+            None => Want { id: summary.id, epoch: 0, certificate: true, accusations: true },
+        };
+        self.want(&from, want);
+    }
+
+    fn want_newer(&self, ix: Ix) -> Want {
+        let note = &self.state.roster[ix].note;
+        Want { id: brief(&note.id), epoch: note.epoch, certificate: false, accusations: true }
+    }
+
+    /// Asks `from` once it has room; one announcer at a time, others are remembered (R7).
+    pub(crate) fn want(&mut self, from: &MemberId, want: Want) {
+        if let Some(pull) = self.gossip.pulls.get_mut(&want.id) {
+            if pull.from != *from && !pull.others.contains(from) && pull.others.len() < ANNOUNCERS_MAX {
+                pull.others.push(*from);
+            }
+            return;
+        }
+        if let Some(link) = self.links.get_mut(from)
+            && link.wants.len() < WANTS_WAITING
+            && !link.wants.iter().rev().take(ANNOUNCE_MAX).any(|waits| waits.id == want.id)
+        {
+            link.wants.push_back(want);
+        }
+    }
+
+    /// Sends the requests for which there is room.
+    fn flush_wants(&mut self, now: Mono) {
+        let ready: Vec<MemberId> = self
+            .links
+            .iter()
+            .filter(|(_, link)| !link.wants.is_empty() && link.asked < ASKED_MAX)
+            .map(|(id, _)| *id)
+            .collect();
+        for peer in ready {
+            let wants = self.next_wants(peer, now);
+            for chunk in wants.chunks(WANT_MAX) {
+                self.send(peer, Lane::Records, Frame::Want(chunk.to_vec()).encode());
+            }
+        }
+    }
+
+    fn next_wants(&mut self, peer: MemberId, now: Mono) -> Vec<Want> {
+        let mut wants = Vec::new();
+        let until = now + self.state.params.delta * 2;
+        let Some(link) = self.links.get_mut(&peer) else { return wants };
+        while link.asked < ASKED_MAX
+            && let Some(want) = link.wants.pop_front()
+        {
+            if self.gossip.pulls.len() >= PULLS_MAX || self.gossip.pulls.contains_key(&want.id) {
+                continue;
+            }
+            link.asked += 1;
+            self.gossip.pulls.insert(want.id, Pull { from: peer, want, until, others: Vec::new() });
+            wants.push(want);
+        }
+        if !wants.is_empty() {
+            let look = now + self.state.params.delta / 8;
+            self.gossip.pulls_at = Some(self.gossip.pulls_at.map_or(look, |at| at.min(look)));
+        }
+        wants
+    }
+
+    /// Records of `id` came from `from`: whatever was asked is answered.
+    pub(crate) fn pulled(&mut self, id: &MemberId, from: &MemberId) {
+        let key = brief(id);
+        if self.gossip.pulls.get(&key).is_some_and(|pull| pull.from == *from) {
+            self.gossip.pulls.remove(&key);
+            if let Some(link) = self.links.get_mut(from) {
+                link.asked = link.asked.saturating_sub(1);
+            }
+        }
+    }
+
+    /// R7: after Δ/8 another announcer is asked; without one, the pull is forgotten after 2Δ.
+    fn tend_pulls(&mut self, now: Mono) {
+        if self.gossip.pulls_at.is_none_or(|at| at > now) {
+            return;
+        }
+        let patience = self.state.params.delta / 8;
+        let asked_at = |pull: &Pull| pull.until - self.state.params.delta * 2;
+        let over = |pull: &Pull| pull.until <= now || (!pull.others.is_empty() && asked_at(pull) + patience <= now);
+        let stale: Vec<Brief> =
+            self.gossip.pulls.iter().filter(|(_, pull)| over(pull)).map(|(id, _)| *id).collect();
+        for id in stale {
+            let Some(pull) = self.gossip.pulls.remove(&id) else { continue };
+            if let Some(link) = self.links.get_mut(&pull.from) {
+                link.asked = link.asked.saturating_sub(1);
+            }
+            let mut others = pull.others.into_iter();
+            if let Some(next) = others.next() {
+                self.want(&next, pull.want);
+            }
+        }
+        self.gossip.pulls_at = (!self.gossip.pulls.is_empty()).then(|| now + patience);
+    }
+
+    /// Serves records, within what one identity may have (R13).
+    fn on_want(&mut self, from: MemberId, wants: &[Want], now: Now) {
+        let mut page: Vec<Bundle<'_>> = Vec::new();
+        let mut frames = Vec::new();
+        let mut size = 0;
+        let state_bytes = self.state.roster.len() as u64 * 1024;
+        for want in wants {
+            let Some(bundle) = self.serve(want) else { continue };
+            let bytes = bundle_len(&bundle);
+            if size > 0 && size + bytes > PAGE {
+                frames.push((Frame::Records(core::mem::take(&mut page)).encode(), size));
+                size = 0;
+            }
+            size += bytes;
+            page.push(bundle);
+        }
+        if !page.is_empty() {
+            frames.push((Frame::Records(page).encode(), size));
+        }
+        for (frame, size) in frames {
+            if !self.served.admit(from, size, state_bytes, now.mono) {
+                break;
+            }
+            self.send(from, Lane::Records, frame);
+        }
+    }
+
+    fn serve(&self, want: &Want) -> Option<Bundle<'_>> {
+        let ix = self.state.roster.by_brief(&want.id)?;
+        let note = &self.state.roster[ix].note;
+        let newer = note.epoch > want.epoch;
+        let accusations: Vec<&Accusation> = match self.state.case(ix) {
+            Some(case) if want.accusations && note.epoch >= want.epoch => {
+                case.slots.iter().filter(|slot| slot.since.is_some()).map(|slot| &*slot.accusation).collect()
+            }
+            Some(_) | None => Vec::new(),
+        };
+        // An empty bundle still says "this is all that I have" to whoever waits for an answer.
+        if accusations.is_empty() && !newer && !want.certificate && !want.accusations {
+            return None;
+        }
+        Some(self.bundle(ix, want.certificate, newer || want.certificate, &accusations))
+    }
+
+    // ---- walks ----------------------------------------------------------------------------------------------------
+
+    /// The peer's root differs: find where, unless its walks were of no use (R13).
+    pub(crate) fn walk(&mut self, peer: MemberId, now: Mono) {
+        let deadline = now + self.state.params.delta * 2;
+        let news = self.news;
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if link.walk.is_some() || link.next_walk > now || !link.wants.is_empty() || link.asked > 0 {
+            return;
+        }
+        // Charged only if since the last walk nothing new came from anybody.
+        if link.news_before == Some(news) {
+            link.walk_charges = link.walk_charges.saturating_add(1);
+        } else {
+            link.walk_charges = 0;
+        }
+        link.news_before = Some(news);
+        if link.walk_charges > WALKS_FREE {
+            let doublings = u32::from(link.walk_charges - WALKS_FREE - 1).min(16);
+            link.next_walk = now + (WALK_SPACING_MIN * (1 << doublings)).min(REFUSAL_MEMORY_MAX);
+        }
+        link.walked = false;
+        link.walk = Some(Walk { frontier: VecDeque::new(), deadline });
+        self.counters.walks += 1;
+        self.state.trie.settle(&self.state.roster);
+        let nodes = alloc::vec![(Prefix::ROOT, self.state.trie.root().into())];
+        self.send(peer, Lane::Walk, Frame::Ask(Ask { nodes }).encode());
+    }
+
+    fn on_ask(&mut self, from: MemberId, ask: &Ask) {
+        self.state.trie.settle(&self.state.roster);
+        let tell = answer(&self.state.trie, &self.state.roster, ask);
+        let frame = Frame::Tell(tell).encode();
+        let bytes = frame.len();
+        if self.served.admit(from, bytes, self.state.roster.len() as u64 * 1024, self.now.mono) {
+            self.send(from, Lane::Walk, frame);
+        }
+    }
+
+    fn on_tell(&mut self, from: MemberId, tell: &Tell, now: Now) {
+        if self.links.get(&from).is_none_or(|link| link.walk.is_none()) {
+            return;
+        }
+        self.state.trie.settle(&self.state.roster);
+        let differences = compare(&self.state.trie, &self.state.roster, tell);
+        let mut mine = Vec::new();
+        for id in &differences.members {
+            match self.state.roster.ix(id) {
+                Some(ix) => {
+                    mine.push(*id);
+                    let want = self.want_newer(ix);
+                    self.want(&from, want);
+                }
+                None => {
+                    let want = Want { id: brief(id), epoch: 0, certificate: true, accusations: true };
+                    self.want(&from, want);
+                }
+            }
+        }
+        for chunk in mine.chunks(ANNOUNCE_MAX) {
+            let frame = Frame::Redirect(self.summaries(chunk.iter())).encode();
+            self.send(from, Lane::Walk, frame);
+        }
+        let deadline = now.mono + self.state.params.delta * 2;
+        let Some(link) = self.links.get_mut(&from) else { return };
+        let Some(walk) = &mut link.walk else { return };
+        walk.frontier.extend(differences.deeper);
+        walk.frontier.truncate(WANTS_WAITING);
+        walk.deadline = deadline;
+        if walk.frontier.is_empty() {
+            (link.walk, link.walked) = (None, true);
+            return self.on_walked(from, now.mono);
+        }
+        let take = walk.frontier.len().min(NODES_PER_ASK);
+        let nodes = walk.frontier.drain(..take).collect();
+        self.send(from, Lane::Walk, Frame::Ask(Ask { nodes }).encode());
+    }
+
+    pub(crate) fn next_walk_deadline(&self) -> Option<Mono> {
+        self.links.values().filter_map(|link| link.walk.as_ref()).map(|walk| walk.deadline).min()
+    }
+
+    /// Timed work of gossip.
+    pub(crate) fn tend_gossip(&mut self, now: Now) {
+        while let Some((at, id)) = self.gossip.later.first().copied() {
+            if at > now.mono {
+                break;
+            }
+            self.gossip.later.remove(&(at, id));
+            if self.state.roster.by_id(&id).is_some() {
+                self.gossip.announce(id);
+            }
+        }
+        self.tend_pulls(now.mono);
+        self.ask_after_accused(now.mono);
+        for link in self.links.values_mut() {
+            if link.walk.as_ref().is_some_and(|walk| walk.deadline <= now.mono) {
+                link.walk = None;
+            }
+        }
+    }
+
+    /// R13: whatever the walks' charges, each ring neighbour is asked once per Δ/2 for newer notes of the accused.
+    fn ask_after_accused(&mut self, now: Mono) {
+        let accused: Vec<Ix> = self.state.accused().take(WANT_MAX).collect();
+        if accused.is_empty() {
+            self.gossip.ask_after = None;
+            return;
+        }
+        let at = *self.gossip.ask_after.get_or_insert(now + self.state.params.delta / 2);
+        if at > now {
+            return;
+        }
+        self.gossip.ask_after = Some(now + self.state.params.delta / 2);
+        let newer = |ix: &Ix| Want { accusations: false, ..self.want_newer(*ix) };
+        let frame = Frame::Want(accused.iter().map(newer).collect()).encode();
+        for peer in self.monitor.neighbours.clone() {
+            self.send(peer, Lane::Urgent, frame.clone());
+        }
+    }
+
+    // ---- what is said about the link ------------------------------------------------------------------------------
+
+    /// First on a new link: hello, then our own records; then what is held against the peer, if anything is.
+    pub(crate) fn greet(&mut self, peer: MemberId, now: Mono) {
+        let out_at = self.out_at(&peer);
+        let hello = Hello { minor: MINOR, features: 0, out_at };
+        self.send(peer, Lane::Urgent, Frame::Hello(hello).encode());
+        let mine = Frame::Records(alloc::vec![self.bundle(self.my_ix, true, true, &[])]).encode();
+        self.send(peer, Lane::Urgent, mine);
+        if out_at > 0 {
+            self.show_charges(peer, now);
+        }
+    }
+
+    /// The epoch at which `peer` is down here; 0 if it is not.
+    fn out_at(&self, peer: &MemberId) -> u64 {
+        let Some(ix) = self.state.roster.ix(peer) else { return 0 };
+        if self.state.case(ix).is_some_and(|case| case.rank.is_some()) { self.state.roster[ix].note.epoch } else { 0 }
+    }
+
+    fn show_charges(&mut self, peer: MemberId, now: Mono) {
+        let Some(ix) = self.state.roster.ix(&peer) else { return };
+        let Some(case) = self.state.case(ix) else { return };
+        let held: Vec<Arc<Accusation>> = case.slots.iter().map(|slot| Arc::clone(&slot.accusation)).collect();
+        for accusation in held {
+            let frame = self.accusation_frame(&accusation, true, now);
+            self.send(peer, Lane::Urgent, frame);
+        }
+    }
+
+    /// A peer that is out here and pings is told so, once per Δ: so partitions heal (R3).
+    fn show_out(&mut self, peer: MemberId, now: Mono) {
+        let out_at = self.out_at(&peer);
+        if out_at > 0 && self.may_tell(&peer, now) {
+            let hello = Hello { minor: MINOR, features: 0, out_at };
+            self.send(peer, Lane::Urgent, Frame::Hello(hello).encode());
+            self.show_charges(peer, now);
+        }
+    }
+
+    fn may_tell(&mut self, peer: &MemberId, now: Mono) -> bool {
+        let delta = self.state.params.delta;
+        let Some(link) = self.links.get_mut(peer) else { return false };
+        let may = link.told == Mono(0) || now.since(link.told) >= delta;
+        if may {
+            link.told = now;
+        }
+        may
+    }
+
+    fn on_hello(&mut self, from: MemberId, hello: Hello, now: Now) {
+        if hello.out_at > 0 {
+            self.own.on_shown_out(from, hello.out_at, now.mono);
+            self.state.changed = true;
+        }
+    }
+
+    /// A stale note of the peer's own: show it how far it has been (R15).
+    pub(crate) fn show_own_records(&mut self, peer: MemberId, now: Now) {
+        if let Some(ix) = self.state.roster.ix(&peer)
+            && self.may_tell(&peer, now.mono)
+        {
+            let frame = self.note_frame(ix, now.mono);
+            self.send(peer, Lane::Urgent, frame);
+        }
+    }
+
+    /// A refusal for time is told to the owner (R9).
+    pub(crate) fn tell_clock(&mut self, peer: MemberId, now: Now) {
+        if self.may_tell(&peer, now.mono) {
+            self.send(peer, Lane::Urgent, Frame::Clock(now.wall.0).encode());
+        }
+    }
+
+    fn on_clock(&mut self, from: MemberId, wall: u64, now: Now) {
+        let ahead_ms = i64::try_from(i128::from(wall) - i128::from(now.wall.0)).unwrap_or(i64::MAX);
+        let off = Duration::from_millis(ahead_ms.unsigned_abs());
+        if off > self.state.params.allowance && self.may_tell(&from, now.mono) {
+            let _: Wall = now.wall;
+            self.out.push(Out::Notify(Notice::ClockWrong { ahead_ms, peer: from }));
+        }
+    }
+
+    /// R13: once per Δ, a peer that is no neighbour is shown those it should have.
+    pub(crate) fn redirect(&mut self, peer: MemberId, now: Mono) {
+        let delta = self.state.params.delta;
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if link.told_redirect != Mono(0) && now.since(link.told_redirect) < delta {
+            link.charge(1, now);
+            return;
+        }
+        link.told_redirect = now;
+        let neighbours: BTreeSet<MemberId> = (0..self.network.rings)
+            .filter_map(|ring| self.state.predecessor(ring, &peer))
+            .map(|ix| self.state.id(ix))
+            .collect();
+        let frame = Frame::Redirect(self.summaries(neighbours.iter())).encode();
+        self.send(peer, Lane::Records, frame);
+    }
+}
+
+fn bundle_len(bundle: &Bundle<'_>) -> usize {
+    const HEAD: usize = 40;
+    HEAD + bundle.certificate.map_or(0, <[u8]>::len)
+        + bundle.note.map_or(0, <[u8]>::len)
+        + bundle.accusations.iter().map(|bytes| bytes.len() + 2).sum::<usize>()
+}

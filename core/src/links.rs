@@ -1,0 +1,248 @@
+//! What is remembered of each link and each dial (R10 to R13).
+
+use crate::{
+    certificate::Certificate,
+    crypto::{Hash, ShortHash},
+    event::Lane,
+    id::MemberId,
+    limits::{
+        CHARGE_MAX, CHARGE_PER_SECOND, DIAL_WAIT_MAX, DIAL_WAIT_MIN, FAILED_MEMORY, LANE_QUEUE_MAX, SERVED_MIN,
+        SERVED_RATE,
+    },
+    time::Mono,
+    trie::Prefix,
+    wire::{Bundle, Want},
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
+use core::time::Duration;
+
+/// Records about one member that wait for the verification budget.
+#[derive(Clone, Debug)]
+pub(crate) struct Queued {
+    pub(crate) id: MemberId,
+    pub(crate) certificate: Option<Vec<u8>>,
+    pub(crate) note: Option<Vec<u8>>,
+    pub(crate) accusations: Vec<Vec<u8>>,
+    pub(crate) at: Mono,
+}
+
+impl Queued {
+    pub(crate) fn new(bundle: &Bundle<'_>, at: Mono) -> Self {
+        Self {
+            id: bundle.id,
+            certificate: bundle.certificate.map(<[u8]>::to_vec),
+            note: bundle.note.map(<[u8]>::to_vec),
+            accusations: bundle.accusations.iter().map(|bytes| bytes.to_vec()).collect(),
+            at,
+        }
+    }
+}
+
+/// A walk down the trie with one peer (R13).
+#[derive(Debug)]
+pub(crate) struct Walk {
+    pub(crate) frontier: VecDeque<(Prefix, ShortHash)>,
+    /// Without an answer by then it is given up.
+    pub(crate) deadline: Mono,
+}
+
+/// One link, up.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) certificate: Arc<Certificate>,
+    /// We dialled it: ours to close when nobody needs it.
+    pub(crate) dialed: bool,
+    /// By class (R11), then by arrival.
+    pub(crate) inbox: BTreeMap<(u8, u64), Queued>,
+    /// Bytes on their way out, per lane.
+    pub(crate) queued: [usize; 3],
+    charge: u32,
+    charged_at: Mono,
+    pub(crate) walk: Option<Walk>,
+    /// The last walk ran to its end.
+    pub(crate) walked: bool,
+    /// Asked for when there is room.
+    pub(crate) wants: VecDeque<Want>,
+    /// Asked for and not yet here.
+    pub(crate) asked: u32,
+    pub(crate) walk_charges: u8,
+    pub(crate) next_walk: Mono,
+    /// The count of news when the last walk began.
+    pub(crate) news_before: Option<u64>,
+    /// Kept until then, whoever needs it.
+    pub(crate) keep: Mono,
+    /// When it was last told something that is told at most once per Δ.
+    pub(crate) told: Mono,
+    pub(crate) told_redirect: Mono,
+    /// When it last brought something new.
+    pub(crate) useful: Mono,
+}
+
+impl Link {
+    pub(crate) fn new(certificate: Arc<Certificate>, dialed: bool, now: Mono, keep: Duration) -> Self {
+        Self {
+            certificate,
+            dialed,
+            inbox: BTreeMap::new(),
+            queued: [0; 3],
+            charge: 0,
+            charged_at: now,
+            walk: None,
+            walked: false,
+            wants: VecDeque::new(),
+            asked: 0,
+            walk_charges: 0,
+            next_walk: now,
+            news_before: None,
+            keep: now + keep,
+            told: Mono(0),
+            told_redirect: Mono(0),
+            useful: now,
+        }
+    }
+
+    /// R11: useless input is charged.
+    pub(crate) fn charge(&mut self, cost: u32, now: Mono) {
+        let paid = now.since(self.charged_at).as_millis() as u64 * u64::from(CHARGE_PER_SECOND) / 1000;
+        if paid > 0 {
+            self.charge = self.charge.saturating_sub(u32::try_from(paid).unwrap_or(u32::MAX));
+            self.charged_at = now;
+        }
+        self.charge = self.charge.saturating_add(cost);
+    }
+
+    /// Whether it sent more useless input than it may.
+    pub(crate) fn is_over(&self) -> bool {
+        self.charge > CHARGE_MAX
+    }
+
+    /// Whether the lane has room for more.
+    pub(crate) fn has_room(&self, lane: Lane) -> bool {
+        self.queued[lane as usize] < LANE_QUEUE_MAX
+    }
+}
+
+/// R12: when a member may be dialled again.
+#[derive(Debug, Default)]
+pub(crate) struct Dials {
+    members: BTreeMap<MemberId, Dial>,
+}
+
+#[derive(Debug)]
+struct Dial {
+    /// Since when a dial is under way.
+    flying: Option<Mono>,
+    next: Mono,
+    wait: Duration,
+    turn: usize,
+}
+
+impl Dials {
+    /// Begins a dial if it may; gives the number of the address to try.
+    pub(crate) fn begin(&mut self, member: MemberId, now: Mono) -> Option<usize> {
+        let dial = self.members.entry(member).or_insert(Dial {
+            flying: None,
+            next: now,
+            wait: DIAL_WAIT_MIN,
+            turn: 0,
+        });
+        if dial.flying.is_some() || dial.next > now {
+            return None;
+        }
+        dial.flying = Some(now);
+        dial.next = now + dial.wait;
+        dial.wait = (dial.wait * 2).min(DIAL_WAIT_MAX);
+        dial.turn += 1;
+        Some(dial.turn - 1)
+    }
+
+    /// Since when a dial to `member` is under way.
+    pub(crate) fn flying(&self, member: &MemberId) -> Option<Mono> {
+        self.members.get(member).and_then(|dial| dial.flying)
+    }
+
+    /// When the member may be dialled next.
+    pub(crate) fn next(&self, member: &MemberId) -> Option<Mono> {
+        self.members.get(member).map(|dial| dial.next)
+    }
+
+    /// It came to nothing.
+    pub(crate) fn failed(&mut self, member: &MemberId) {
+        if let Some(dial) = self.members.get_mut(member) {
+            dial.flying = None;
+        }
+    }
+
+    /// A handshake was completed, from either side: start over.
+    pub(crate) fn completed(&mut self, member: &MemberId) -> bool {
+        self.members.remove(member).is_some_and(|dial| dial.flying.is_some())
+    }
+
+    /// After misbehaviour: the longest wait at once.
+    pub(crate) fn back_off(&mut self, member: MemberId, now: Mono) {
+        let next = now + DIAL_WAIT_MAX;
+        self.members.insert(member, Dial { flying: None, next, wait: DIAL_WAIT_MAX, turn: 0 });
+    }
+
+    /// Forgets what no longer matters.
+    pub(crate) fn sweep(&mut self, now: Mono) {
+        self.members.retain(|_, dial| dial.flying.is_some() || now < dial.next + DIAL_WAIT_MAX);
+    }
+}
+
+/// R10: failed (body, signature) pairs.
+#[derive(Debug, Default)]
+pub(crate) struct Failed {
+    set: BTreeSet<Hash>,
+    order: VecDeque<Hash>,
+}
+
+impl Failed {
+    pub(crate) fn contains(&self, hash: &Hash) -> bool {
+        self.set.contains(hash)
+    }
+
+    pub(crate) fn insert(&mut self, hash: Hash) {
+        if self.set.insert(hash) {
+            self.order.push_back(hash);
+        }
+        if self.order.len() > FAILED_MEMORY
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.set.remove(&oldest);
+        }
+    }
+}
+
+/// R13: bytes served to each identity: twice the state (at least 1 MiB) per hour, then 10 kB/s.
+#[derive(Debug, Default)]
+pub(crate) struct Served {
+    members: BTreeMap<MemberId, (u64, Mono)>,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl Served {
+    /// Whether `bytes` more may be served; counts them if so.
+    pub(crate) fn admit(&mut self, member: MemberId, bytes: usize, state: u64, now: Mono) -> bool {
+        let (served, since) = self.members.entry(member).or_insert((0, now));
+        if now.since(*since) >= HOUR {
+            (*served, *since) = (0, now);
+        }
+        let free = SERVED_MIN.max(2 * state) + SERVED_RATE * now.since(*since).as_secs();
+        if *served + bytes as u64 > free {
+            return false;
+        }
+        *served += bytes as u64;
+        true
+    }
+
+    /// Forgets identities after an hour.
+    pub(crate) fn sweep(&mut self, now: Mono) {
+        self.members.retain(|_, (_, since)| now.since(*since) < HOUR);
+    }
+}

@@ -1,0 +1,303 @@
+//! What this member says of itself: its note, its epochs, its rebuttals (R3, R12 the owner's side, R15).
+
+use crate::{
+    accusation::Accusation,
+    id::MemberId,
+    limits::{
+        EPOCH_BLOCK, NOTE_BUCKET, NOTE_BUCKET_REBUTTALS, RENEW_FOR_PEER, RING_BACK_MAX, RING_BACK_MIN, RING_MEMORY,
+    },
+    mask::Mask,
+    note::Fields,
+    params::Params,
+    seed::Rng,
+    state::State,
+    time::{Mono, Now, Wall},
+};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use core::{net::SocketAddr, time::Duration};
+
+/// Renewals for one peer that holds us out before they are spaced (R3).
+const RENEWALS_AT_ONCE: u8 = 2;
+
+/// Own note, epochs and the accusations of oneself.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) id: MemberId,
+    pub(crate) addrs: Vec<SocketAddr>,
+    pub(crate) tags: Vec<u8>,
+    pub(crate) epoch: u64,
+    pub(crate) leaving: bool,
+    mask: Mask,
+    /// The closest accusation per ring, answerable or not (R3).
+    charges: BTreeMap<u8, Arc<Accusation>>,
+    disabled: Vec<Disabled>,
+    /// How often a ring was disabled: its wait doubles.
+    relapses: BTreeMap<u8, u32>,
+    /// When a ring was last accused without a valid accusation.
+    unproved: BTreeMap<u8, Mono>,
+    /// Something other than an accusation asks for a note.
+    stale: bool,
+    /// A peer holds us out: the next note answers it.
+    shown_out: bool,
+    /// When the lease is to be renewed.
+    renew_at: Mono,
+    /// Notes that may still be issued at once, and since when they count.
+    tokens: u8,
+    refilled: Mono,
+    last: Option<Mono>,
+    renewals: BTreeMap<MemberId, (u8, Mono)>,
+    /// The highest epoch of a note with our id and signature that is not ours.
+    foreign: u64,
+    jump_next: Mono,
+    jump_wait: Duration,
+    /// Epochs below are on disk as used, and asked to be.
+    persisted: u64,
+    reserved: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Disabled {
+    ring: u8,
+    /// Who was closest when it was disabled.
+    predecessor: Option<MemberId>,
+    back: Mono,
+}
+
+/// What a new note costs beyond itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Issued {
+    /// Ask the disk for this ceiling.
+    pub(crate) reserve: Option<u64>,
+    /// The block ran out unpersisted (R15).
+    pub(crate) overrun: bool,
+}
+
+impl Own {
+    /// R15: the first epoch is the higher of the stored ceiling and the wall clock in ms.
+    pub(crate) fn new(id: MemberId, addrs: Vec<SocketAddr>, tags: Vec<u8>, k: u8, ceiling: u64, now: Now) -> Self {
+        let epoch = ceiling.max(now.wall.0).saturating_sub(1);
+        Self {
+            id,
+            addrs,
+            tags,
+            epoch,
+            leaving: false,
+            mask: Mask::all(k),
+            charges: BTreeMap::new(),
+            disabled: Vec::new(),
+            relapses: BTreeMap::new(),
+            unproved: BTreeMap::new(),
+            stale: true,
+            shown_out: false,
+            renew_at: Mono::NEVER,
+            tokens: NOTE_BUCKET,
+            refilled: now.mono,
+            last: None,
+            renewals: BTreeMap::new(),
+            foreign: 0,
+            jump_next: now.mono,
+            jump_wait: Duration::ZERO,
+            persisted: ceiling,
+            reserved: ceiling,
+        }
+    }
+
+    pub(crate) fn charges(&self) -> impl Iterator<Item = &Arc<Accusation>> {
+        self.charges.values()
+    }
+
+    /// Something about oneself changed: a new note is due.
+    pub(crate) fn mark_stale(&mut self) {
+        self.stale = true;
+    }
+
+    pub(crate) fn persisted(&mut self, ceiling: u64) {
+        self.persisted = self.persisted.max(ceiling);
+    }
+
+    /// Cheap checks of an accusation of oneself: whether it is worth a signature check and, then, [`Own::charge`].
+    pub(crate) fn is_news(&self, accusation: &Accusation, state: &State) -> bool {
+        accusation.epoch >= self.epoch
+            && accusation.epoch <= self.epoch.max(self.foreign)
+            && self.mask.enabled(accusation.ring)
+            && self.charges.get(&accusation.ring).is_none_or(|held| {
+                if held.accuser == accusation.accuser {
+                    held.epoch < accusation.epoch
+                } else {
+                    let rings = &state.rings;
+                    rings.is_closer(accusation.ring, &self.id, &accusation.accuser, &held.accuser)
+                }
+            })
+    }
+
+    /// R3: keeps it, answerable or not.
+    pub(crate) fn charge(&mut self, accusation: Arc<Accusation>) {
+        self.charges.insert(accusation.ring, accusation);
+    }
+
+    /// A note with our id and key and a higher epoch (R15). `true` if it is told for the first time or again after a
+    /// wait.
+    pub(crate) fn on_foreign(&mut self, epoch: u64, params: &Params) -> bool {
+        let news = epoch > self.foreign.max(self.epoch);
+        self.foreign = self.foreign.max(epoch);
+        if self.foreign > self.epoch {
+            self.stale = true;
+        }
+        if news && self.jump_wait.is_zero() {
+            self.jump_wait = params.delta;
+        }
+        news
+    }
+
+    /// A linked peer shows that it holds us out at `epoch` (R3): renew, but not for ever at its word.
+    pub(crate) fn on_shown_out(&mut self, peer: MemberId, epoch: u64, now: Mono) {
+        if epoch != self.epoch || self.leaving {
+            return;
+        }
+        self.renewals.retain(|_, (_, until)| *until > now);
+        let (count, until) = self.renewals.entry(peer).or_insert((0, now + RENEW_FOR_PEER));
+        if *count >= RENEWALS_AT_ONCE {
+            return;
+        }
+        *count += 1;
+        *until = now + RENEW_FOR_PEER;
+        self.shown_out = true;
+    }
+
+    /// R3: every correctly signed accusation of the current epoch on an enabled ring whose members between are, or
+    /// lately were, accused, out or unknown here, or are near the end of certificate or lease.
+    fn is_answerable(&self, accusation: &Accusation, state: &State, now: Mono) -> bool {
+        let near_end = now + state.params.allowance * 2;
+        accusation.epoch >= self.epoch
+            && self.mask.enabled(accusation.ring)
+            && state.members_between(accusation).into_iter().all(|ix| {
+                state.is_troubled(ix, now) || state.roster[ix].until <= near_end
+            })
+    }
+
+    /// When a note is to be issued: now, later, or not for anything known.
+    pub(crate) fn due(&mut self, state: &State, now: Mono) -> Option<Mono> {
+        self.refill(state, now);
+        let half = state.params.delta / 2;
+        let free = self.last.map_or(now, |last| last + half);
+        let answers = self.charges.values().any(|held| self.is_answerable(held, state, now)) && !self.leaving;
+        let spare = self.tokens > NOTE_BUCKET_REBUTTALS || self.leaving;
+        let later = if spare { free } else { self.refilled + half };
+        let must_jump = self.foreign > self.epoch;
+        if answers || (self.shown_out && self.tokens > 0) {
+            return Some(free.max(if self.tokens > 0 { now } else { self.refilled + half }));
+        }
+        if self.stale {
+            return Some(if must_jump { later.max(self.jump_next) } else { later });
+        }
+        let ring = self.ring_back(state, now).map(|_| later);
+        let timed = self.disabled.iter().map(|ring| ring.back).chain([self.renew_at]).min();
+        match (ring, timed) {
+            (Some(at), _) => Some(at),
+            (None, Some(at)) if at == Mono::NEVER => None,
+            (None, at) => at.map(|at| at.max(later)),
+        }
+    }
+
+    fn refill(&mut self, state: &State, now: Mono) {
+        let half = state.params.delta / 2;
+        while self.tokens < NOTE_BUCKET && now.since(self.refilled) >= half {
+            self.tokens += 1;
+            self.refilled = self.refilled + half;
+        }
+        if self.tokens == NOTE_BUCKET {
+            self.refilled = now;
+        }
+    }
+
+    /// R3: the disabled ring that comes back next: its closest predecessor changed, or its time has come.
+    fn ring_back(&self, state: &State, now: Mono) -> Option<usize> {
+        self.disabled.iter().position(|held| {
+            held.back <= now || state.predecessor(held.ring, &self.id).map(|ix| state.id(ix)) != held.predecessor
+        })
+    }
+
+    /// The fields of the next note. The caller signs it, takes it in and spreads it. Call only when [`Own::due`].
+    pub(crate) fn issue(&mut self, state: &State, now: Now, rng: &mut Rng) -> (Fields, Issued) {
+        let answered: Vec<Arc<Accusation>> =
+            self.charges.values().filter(|held| self.is_answerable(held, state, now.mono)).cloned().collect();
+        let answers = !answered.is_empty() || self.shown_out;
+        if answered.is_empty() && let Some(at) = self.ring_back(state, now.mono) {
+            let back = self.disabled.remove(at);
+            self.mask.enable(back.ring);
+        }
+        for accusation in &answered {
+            self.disable_for(accusation, state, now.mono);
+        }
+        self.note_jump(now.mono, &state.params);
+        self.epoch = self.epoch.max(self.foreign).saturating_add(1);
+        // Accusations of older epochs have been answered.
+        self.charges.clear();
+        (self.stale, self.shown_out) = (false, false);
+        self.tokens = self.tokens.saturating_sub(1);
+        self.last = Some(now.mono);
+        let half = state.params.lease / 2;
+        let spread = u64::try_from((half / 2).as_nanos()).unwrap_or(u64::MAX);
+        self.renew_at = now.mono + half + Duration::from_nanos(rng.below(spread));
+        (self.fields(answers, now.wall), self.reserve())
+    }
+
+    fn note_jump(&mut self, now: Mono, params: &Params) {
+        if self.foreign > self.epoch {
+            self.jump_wait = (self.jump_wait * 2).clamp(params.delta, RENEW_FOR_PEER);
+            self.jump_next = now + self.jump_wait;
+        }
+    }
+
+    fn fields(&self, answers: bool, issued: Wall) -> Fields {
+        Fields {
+            id: self.id,
+            epoch: self.epoch,
+            issued,
+            leaving: self.leaving,
+            gray: false,
+            answers,
+            mask: self.mask,
+            addrs: self.addrs.clone(),
+            tags: self.tags.clone(),
+        }
+    }
+
+    /// R15: blocks are asked for ahead, so that no rebuttal waits for a disk.
+    fn reserve(&mut self) -> Issued {
+        let overrun = self.persisted > 0 && self.epoch == self.persisted && self.reserved > self.persisted;
+        let reserve = (self.epoch.saturating_add(EPOCH_BLOCK / 2) >= self.reserved).then(|| {
+            self.reserved = self.epoch.saturating_add(EPOCH_BLOCK);
+            self.reserved
+        });
+        Issued { reserve, overrun }
+    }
+
+    /// R3: disables the ring of a valid accusation, and, while places are free, one accused twice within 10 min
+    /// without a valid one; only a valid one re-enables the longest-disabled.
+    fn disable_for(&mut self, accusation: &Accusation, state: &State, now: Mono) {
+        let ring = accusation.ring;
+        let free = self.disabled.len() < usize::from(state.params.tolerance);
+        let valid = state.is_valid_against_me(accusation);
+        if !valid {
+            let before = self.unproved.insert(ring, now);
+            let twice = before.is_some_and(|at| now.since(at) <= RING_MEMORY);
+            if !(twice && free) {
+                return;
+            }
+        }
+        if !free {
+            if self.disabled.is_empty() {
+                return; // t = 0: no ring may ever be disabled
+            }
+            let longest = self.disabled.remove(0);
+            self.mask.enable(longest.ring);
+        }
+        let relapses = self.relapses.entry(ring).or_insert(0);
+        let wait = RING_BACK_MIN.saturating_mul(1 << (*relapses).min(16)).min(RING_BACK_MAX);
+        *relapses += 1;
+        self.mask.disable(ring);
+        let predecessor = state.predecessor(ring, &self.id).map(|ix| state.id(ix));
+        self.disabled.push(Disabled { ring, predecessor, back: now + wait });
+    }
+}

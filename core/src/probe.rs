@@ -1,0 +1,109 @@
+//! Pings, misses and accusations (R5, R6).
+
+use crate::{
+    accusation::Fields,
+    id::MemberId,
+    member::Member,
+    monitor::Probe,
+    outbox::Out,
+    state::{Consider, Ix},
+    time::{Mono, Now},
+    wire::Datagram,
+};
+use alloc::{sync::Arc, vec::Vec};
+
+impl Member {
+    /// Pings whoever is due, accuses whoever was silent, and keeps links to the successors.
+    pub(crate) fn probe(&mut self, now: Now) {
+        if !self.watches() {
+            return;
+        }
+        let params = self.state.params;
+        while let Some(probe) = self.monitor.poll(&params, now.mono) {
+            match probe {
+                Probe::Ping(member) => self.ping(member, now.mono),
+                Probe::Accuse(member) => self.accuse_silent(member, now),
+            }
+        }
+        self.dial_successors(now.mono);
+    }
+
+    fn ping(&mut self, member: MemberId, now: Mono) {
+        let timeout = self.state.params.ping_timeout;
+        if self.links.contains_key(&member) {
+            let token = self.monitor.on_sent(&member, now, timeout);
+            self.counters.pings += 1;
+            let ping = Datagram { pong: false, token, digest: self.digest().into(), strain: 255 };
+            self.out.push(Out::Datagram { to: member, token, bytes: ping.encode() });
+            return;
+        }
+        // A dial that does not complete in the ping's time is a miss; one that is withheld is none (R5, R12).
+        if self.dials.flying(&member).is_some() {
+            self.monitor.on_sent(&member, now, timeout);
+        } else if self.dial(member, now) {
+            self.monitor.on_sent(&member, now, timeout * FIRST_DIAL);
+        } else {
+            let again = self.dials.next(&member).unwrap_or(now + timeout).max(now + timeout);
+            self.monitor.on_withheld(&member, again);
+        }
+    }
+
+    fn accuse_silent(&mut self, member: MemberId, now: Now) {
+        self.counters.misses += 1;
+        let Some(ix) = self.state.roster.ix(&member) else { return };
+        if self.state.is_out(ix) || self.state.roster[self.my_ix].standing.is_out() {
+            return;
+        }
+        for ring in self.state.roster[ix].note.mask.rings().collect::<Vec<_>>() {
+            if self.state.predecessor(ring, &member) == Some(self.my_ix) {
+                self.accuse(ix, ring, now);
+            }
+        }
+    }
+
+    /// R6: what is owed is signed while the budget lasts; the rest follows at once.
+    pub(crate) fn accuse_by_duty(&mut self, now: Now) {
+        for (ix, ring) in core::mem::take(&mut self.duties) {
+            self.accuse(ix, ring, now);
+        }
+    }
+
+    fn accuse(&mut self, accused: Ix, ring: u8, now: Now) {
+        let note = &self.state.roster[accused].note;
+        let fields = Fields { accused: note.id, epoch: note.epoch, ring, accuser: self.me };
+        let held = self.state.case(accused).and_then(|case| case.slot(ring));
+        if held.is_some_and(|slot| slot.accusation.accuser == self.me) {
+            return;
+        }
+        if self.signs == 0 {
+            self.duties.push((accused, ring));
+            return;
+        }
+        self.signs -= 1;
+        self.counters.signed += 1;
+        self.counters.accusations += 1;
+        let accusation = fields.sign(&self.network, &mut *self.signer);
+        if self.state.consider(&accusation) == Consider::Fresh {
+            self.news += 1;
+            self.state.accuse(Arc::new(accusation), now.mono);
+            self.gossip.announce_later(self.state.id(accused), now.mono + self.state.params.delta);
+        }
+    }
+
+    /// Ring neighbours have links: each member dials those that follow it.
+    fn dial_successors(&mut self, now: Mono) {
+        if self.next_dials > now && !self.monitor.is_new {
+            return;
+        }
+        self.monitor.is_new = false;
+        self.next_dials = now + self.state.params.delta;
+        let lacking: Vec<MemberId> =
+            self.monitor.successors.iter().filter(|id| !self.links.contains_key(*id)).copied().collect();
+        for member in lacking {
+            self.dial(member, now);
+        }
+    }
+}
+
+/// A first dial has this many pings' time: a handshake takes more round trips, and both ends' work.
+const FIRST_DIAL: u32 = 4;

@@ -1,0 +1,521 @@
+//! Records that come in: checked cheap things first, signatures last and once (R10, R11, R12).
+
+use crate::{
+    accusation::{Accusation, AccusationError},
+    action::{Misbehaviour, Notice},
+    certificate::{Certificate, CertificateError},
+    crypto::{self, PublicKey, Signed},
+    id::MemberId,
+    limits::{CERTIFICATE_MAX, NOTE_BUCKET, QUEUE_PER_LINK, WAITING_NOTES_MAX},
+    links::Queued,
+    member::Member,
+    note::{Note, NoteError},
+    state::{Adopted, Consider, OutOfTime},
+    tags::HASH_FAILED,
+    time::{Mono, Now},
+    wire::{Bundle, Frame, Want, brief},
+};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use core::time::Duration;
+
+/// What became of one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// New here, or parked.
+    News,
+    /// Held as valid already, or older than what is held.
+    Duplicate,
+    /// Depends on time or view: not misbehaviour.
+    Refused,
+    /// It waits for its owner's bucket (R12).
+    Waits,
+    /// Misbehaviour; the link is gone.
+    Bad,
+}
+
+impl Member {
+    pub(crate) fn is_inbox_full(&self, from: &MemberId) -> bool {
+        self.links.get(from).is_some_and(|link| {
+            let max = if link.is_over() { QUEUE_PER_LINK / 16 } else { QUEUE_PER_LINK };
+            link.inbox.len() >= max
+        })
+    }
+
+    /// Queues bundles by importance (R11); bounded by the frame and by [`Member::is_inbox_full`].
+    pub(crate) fn on_records(&mut self, from: MemberId, bundles: &[Bundle<'_>], now: Now) {
+        if bundles.iter().any(|bundle| bundle.accusations.len() > usize::from(self.network.rings)) {
+            return self.misbehaved(from, Misbehaviour::TooLarge, now.mono);
+        }
+        let accepted = self.accepts_from(&from, bundles);
+        for bundle in &bundles[..accepted] {
+            let class = self.class(bundle);
+            let Some(link) = self.links.get_mut(&from) else { return };
+            let sequence = link.inbox.keys().map(|(_, at)| *at).max().map_or(0, |last| last + 1);
+            link.inbox.insert((class, sequence), Queued::new(bundle, now.mono));
+            self.busy.insert(from);
+        }
+        if accepted < bundles.len() {
+            self.redirect(from, now.mono);
+        }
+    }
+
+    /// Gossip is accepted from ring neighbours, and from whom we asked. From anyone else: its own records, and
+    /// accusations of ourselves with what they rest on, which travels ahead of them. Gives how many bundles, from the
+    /// front, are accepted.
+    fn accepts_from(&self, from: &MemberId, bundles: &[Bundle<'_>]) -> usize {
+        let Some(link) = self.links.get(from) else { return 0 };
+        let welcome = self.monitor.neighbours.contains(from) || !self.contacts.joined() || link.asked > 0;
+        if welcome || link.walk.is_some() {
+            return bundles.len();
+        }
+        let ours = |bundle: &Bundle<'_>| bundle.id == self.me && !bundle.accusations.is_empty();
+        let basis = bundles.iter().rposition(ours).map_or(0, |last| last + 1);
+        basis.max(bundles.iter().take_while(|bundle| bundle.id == *from).count())
+    }
+
+    /// R11's order: notes of accused members, own accusations, other notes, accusations, certificates of strangers.
+    fn class(&self, bundle: &Bundle<'_>) -> u8 {
+        if bundle.id == self.me {
+            return 1;
+        }
+        match self.state.roster.ix(&bundle.id) {
+            Some(ix) if bundle.note.is_some() && self.state.case(ix).is_some() => 0,
+            Some(_) if bundle.note.is_some() => 2,
+            Some(_) => 3,
+            // What follows a stranger's records in a frame may rest on them, so they are not put behind it.
+            None => 2,
+        }
+    }
+
+    /// Takes what was queued, most important first, the least recently served link first, while the budget lasts.
+    pub(crate) fn work(&mut self, now: Now) {
+        self.retry_waiting(now);
+        while self.verifies > 0 {
+            let Some(from) = self.most_important() else { break };
+            let Some(queued) = self.links.get_mut(&from).and_then(|link| link.inbox.pop_first()) else { break };
+            if self.links[&from].inbox.is_empty() {
+                self.busy.remove(&from);
+            }
+            self.take(from, &queued.1, now);
+        }
+    }
+
+    fn most_important(&self) -> Option<MemberId> {
+        let rank = |from: &&MemberId| {
+            let link = &self.links[*from];
+            let first = link.inbox.first_key_value().map(|((class, _), queued)| (*class, queued.at));
+            (link.is_over(), first)
+        };
+        self.busy.iter().min_by_key(rank).copied()
+    }
+
+    /// R4: everything queued about a member is handled out of turn, whatever the budget says.
+    pub(crate) fn work_about(&mut self, subject: MemberId, now: Now) {
+        for from in self.busy.iter().copied().collect::<Vec<_>>() {
+            let Some(link) = self.links.get(&from) else { continue };
+            let about = |(key, queued): (&(u8, u64), &Queued)| (queued.id == subject).then_some(*key);
+            let keys: Vec<(u8, u64)> = link.inbox.iter().filter_map(about).collect();
+            for key in keys {
+                let Some(queued) = self.links.get_mut(&from).and_then(|link| link.inbox.remove(&key)) else { break };
+                self.take(from, &queued, now);
+            }
+            if self.links.get(&from).is_none_or(|link| link.inbox.is_empty()) {
+                self.busy.remove(&from);
+            }
+        }
+        for waits in self.waiting.take_about(&subject) {
+            self.take_note(waits.0, &waits.1, true, now);
+        }
+    }
+
+    /// One bundle: certificate and note, then accusations.
+    fn take(&mut self, from: MemberId, queued: &Queued, now: Now) {
+        self.note_wait(from, queued.at, now);
+        let mut fates = Vec::with_capacity(2);
+        if queued.id == self.me {
+            fates.push(self.take_own(queued));
+        } else if queued.note.is_some() {
+            fates.push(self.take_note(from, queued, false, now));
+        } else if let Some(der) = &queued.certificate {
+            fates.push(self.take_certificate(from, queued.id, der, now));
+        }
+        for bytes in &queued.accusations {
+            if fates.last() == Some(&Fate::Bad) {
+                break;
+            }
+            fates.push(self.take_accusation(from, queued.id, bytes, now));
+        }
+        self.pulled(&queued.id, &from);
+        self.book(from, &fates, now.mono);
+    }
+
+    /// R4: input of a link within its budget that waited longer than Δ/4 sets ages back.
+    fn note_wait(&mut self, from: MemberId, at: Mono, now: Now) {
+        let waited = now.mono.since(at);
+        if waited > self.state.params.delta / 4 && self.links.get(&from).is_some_and(|link| !link.is_over()) {
+            self.set_back(waited, true, now.mono);
+        }
+    }
+
+    /// R11: useless input is charged, new records are not.
+    fn book(&mut self, from: MemberId, fates: &[Fate], now: Mono) {
+        let count = |fate: Fate| fates.iter().filter(|other| **other == fate).count() as u64;
+        let (news, duplicates, refusals) = (count(Fate::News), count(Fate::Duplicate), count(Fate::Refused));
+        self.counters.news += news;
+        self.counters.duplicates += duplicates;
+        self.counters.refusals += refusals;
+        self.news += news;
+        if let Some(link) = self.links.get_mut(&from) {
+            if news > 0 {
+                link.useful = now;
+            }
+            let useless = duplicates + refusals;
+            if useless > 0 && link.asked == 0 {
+                link.charge(u32::try_from(useless).unwrap_or(u32::MAX), now);
+            }
+        }
+    }
+
+    /// Checks a signature once; a failure is remembered for (body, signature) only (R10).
+    fn verify(&mut self, key: &PublicKey, signed: &Signed) -> bool {
+        let pair = crypto::hash(HASH_FAILED, &[signed.bytes()]);
+        if self.failed.contains(&pair) {
+            return false;
+        }
+        self.verifies = self.verifies.saturating_sub(1);
+        self.counters.verified += 1;
+        let good = signed.verify(&*self.verifier(), key);
+        if !good {
+            self.counters.failed += 1;
+            self.failed.insert(pair);
+        }
+        good
+    }
+
+    /// A certificate for `id`: the one held if it is the same, else parsed and verified.
+    fn certify(&mut self, from: MemberId, id: MemberId, der: &[u8], now: Now) -> Result<Arc<Certificate>, Fate> {
+        let held = self.state.roster.by_id(&id).map(|peer| Arc::clone(&peer.certificate));
+        if let Some(held) = held.as_ref().filter(|held| held.der() == der) {
+            return Ok(Arc::clone(held));
+        }
+        // What TLS showed at the other end of a link was verified when the link came up.
+        if let Some(link) = self.links.get(&id).filter(|link| link.certificate.der() == der) {
+            return Ok(Arc::clone(&link.certificate));
+        }
+        if der.len() > CERTIFICATE_MAX {
+            self.misbehaved(from, Misbehaviour::TooLarge, now.mono);
+            return Err(Fate::Bad);
+        }
+        let certificate = match Certificate::parse(der, &self.config.root) {
+            Ok(certificate) if certificate.id == id => certificate,
+            Err(CertificateError::OtherNetwork) => {
+                self.misbehaved(from, Misbehaviour::ForeignCertificate, now.mono);
+                return Err(Fate::Bad);
+            }
+            Ok(_) | Err(_) => {
+                self.misbehaved(from, Misbehaviour::Malformed, now.mono);
+                return Err(Fate::Bad);
+            }
+        };
+        if !certificate.is_current(now.wall, self.state.params.allowance) {
+            return Err(Fate::Refused);
+        }
+        if let Some(held) = held {
+            // R14: another key is another member; of two, the later counts.
+            if held.key != certificate.key {
+                return Err(Fate::Refused);
+            }
+            if !certificate.supersedes(&held) {
+                return Ok(held);
+            }
+        }
+        if !self.verify_certificate(&certificate) {
+            self.misbehaved(from, Misbehaviour::BadSignature, now.mono);
+            return Err(Fate::Bad);
+        }
+        Ok(Arc::new(certificate))
+    }
+
+    pub(crate) fn verify_certificate(&mut self, certificate: &Certificate) -> bool {
+        let pair = crypto::hash(HASH_FAILED, &[certificate.der()]);
+        if self.failed.contains(&pair) {
+            return false;
+        }
+        self.verifies = self.verifies.saturating_sub(1);
+        self.counters.verified += 1;
+        let good = certificate.verify(&self.config.root, &*self.config.verifier);
+        if !good {
+            self.counters.failed += 1;
+            self.failed.insert(pair);
+        }
+        good
+    }
+
+    /// A certificate without a note: a renewal of a member that is known. Strangers need a note.
+    fn take_certificate(&mut self, from: MemberId, id: MemberId, der: &[u8], now: Now) -> Fate {
+        let Some(ix) = self.state.roster.ix(&id) else { return Fate::Refused };
+        match self.certify(from, id, der, now) {
+            Ok(certificate) if Arc::ptr_eq(&certificate, &self.state.roster[ix].certificate) => Fate::Duplicate,
+            Ok(certificate) => {
+                self.state.recertify(ix, certificate, now);
+                self.gossip.announce(id);
+                Fate::News
+            }
+            Err(fate) => fate,
+        }
+    }
+
+    fn take_note(&mut self, from: MemberId, queued: &Queued, out_of_turn: bool, now: Now) -> Fate {
+        let Some(bytes) = &queued.note else { return Fate::Refused };
+        let held = self.state.roster.by_id(&queued.id).map(|peer| (peer.note.epoch, Arc::clone(&peer.note)));
+        if held.as_ref().is_some_and(|(_, note)| note.signed().bytes() == &bytes[..]) {
+            return match &queued.certificate {
+                Some(der) => self.take_certificate(from, queued.id, der, now),
+                None => Fate::Duplicate,
+            };
+        }
+        let note = match Note::parse(bytes, &self.network) {
+            Ok(note) if note.id == queued.id => note,
+            Err(NoteError::NewerVersion | NoteError::OtherNetwork) => return Fate::Refused,
+            Err(NoteError::IllegalMask) => return self.bad(from, Misbehaviour::IllegalMask, now),
+            Ok(_) | Err(NoteError::Malformed) => return self.bad(from, Misbehaviour::Malformed, now),
+        };
+        if let Some((epoch, held)) = &held {
+            let older = note.epoch < *epoch || (note.epoch == *epoch && note.hash() >= held.hash());
+            if note.epoch < *epoch && from == queued.id {
+                // Its owner does not know how far it has been: an old disk, or a clone (R15).
+                self.show_own_records(from, now);
+            }
+            let equivocates = note.epoch == *epoch && note.hash() > held.hash();
+            if older && !equivocates {
+                return Fate::Duplicate;
+            }
+        }
+        if let Err(why) = self.state.judge_time(&note, now.wall) {
+            if from == note.id {
+                self.tell_clock(from, now);
+            }
+            let _: OutOfTime = why;
+            return Fate::Refused;
+        }
+        let certificate = match (&queued.certificate, self.known_certificate(&queued.id)) {
+            (Some(der), _) => match self.certify(from, queued.id, der, now) {
+                Ok(certificate) => certificate,
+                Err(fate) => return fate,
+            },
+            (None, Some(certificate)) => certificate,
+            (None, None) => {
+                self.want(&from, Want { id: brief(&queued.id), epoch: 0, certificate: true, accusations: true });
+                return Fate::Refused;
+            }
+        };
+        if !out_of_turn && !self.waiting.has_token(&queued.id, now.mono, self.state.params.delta / 4) {
+            return self.waiting.wait(from, queued.clone(), note.epoch);
+        }
+        if !self.verify(&certificate.key, note.signed()) {
+            return self.bad(from, Misbehaviour::BadSignature, now);
+        }
+        self.waiting.spend(queued.id, now.mono);
+        self.adopt(from, certificate, note, now)
+    }
+
+    fn known_certificate(&self, id: &MemberId) -> Option<Arc<Certificate>> {
+        let held = self.state.roster.by_id(id).map(|peer| Arc::clone(&peer.certificate));
+        held.or_else(|| self.links.get(id).map(|link| Arc::clone(&link.certificate)))
+    }
+
+    fn adopt(&mut self, from: MemberId, certificate: Arc<Certificate>, note: Note, now: Now) -> Fate {
+        let (id, epoch) = (note.id, note.epoch);
+        if let Some(held) = self.state.roster.by_id(&id).filter(|peer| peer.note.epoch == epoch) {
+            // Two different notes with one epoch: an event, never a verdict; the lower hash wins everywhere.
+            let loses = note.hash() > held.note.hash();
+            self.state.notices.push(Notice::Equivocation { member: id, epoch });
+            if loses {
+                return Fate::Duplicate;
+            }
+        }
+        let answers = note.answers || note.leaving;
+        let (ix, adopted) = self.state.adopt(certificate, Arc::new(note), now);
+        let urgent = answers || adopted == Adopted::Rebutted;
+        self.spread_note(ix, urgent, Some(from), now);
+        Fate::News
+    }
+
+    fn take_accusation(&mut self, from: MemberId, accused: MemberId, bytes: &[u8], now: Now) -> Fate {
+        let accusation = match Accusation::parse(bytes, &self.network) {
+            Ok(accusation) if accusation.accused == accused => accusation,
+            Err(AccusationError::NewerVersion | AccusationError::OtherNetwork) => return Fate::Refused,
+            Ok(_) | Err(AccusationError::Malformed) => return self.bad(from, Misbehaviour::Malformed, now),
+        };
+        if accused == self.me {
+            return self.take_charge(from, accusation, now);
+        }
+        match self.state.consider(&accusation) {
+            Consider::Fresh => {}
+            Consider::Duplicate | Consider::Farther | Consider::Stale => return Fate::Duplicate,
+            Consider::Future => {
+                let epoch = self.state.roster.by_id(&accused).map_or(0, |peer| peer.note.epoch);
+                self.want(&from, Want { id: brief(&accused), epoch, certificate: false, accusations: true });
+                return Fate::Refused;
+            }
+            Consider::UnknownAccuser => {
+                let id = brief(&accusation.accuser);
+                self.want(&from, Want { id, epoch: 0, certificate: true, accusations: false });
+                return Fate::Refused;
+            }
+            Consider::RingDisabled | Consider::NotAccusable | Consider::Blocked => return Fate::Refused,
+        }
+        let Some(accuser) = self.state.roster.by_id(&accusation.accuser) else { return Fate::Refused };
+        let key = accuser.certificate.key;
+        if !self.verify(&key, accusation.signed()) {
+            return self.bad(from, Misbehaviour::BadSignature, now);
+        }
+        self.state.accuse(Arc::new(accusation), now.mono);
+        self.gossip.announce_later(accused, now.mono + self.state.params.delta);
+        Fate::News
+    }
+
+    /// R3: an accusation of this member itself.
+    fn take_charge(&mut self, from: MemberId, accusation: Accusation, now: Now) -> Fate {
+        if !self.own.is_news(&accusation, &self.state) {
+            return Fate::Duplicate;
+        }
+        let Some(accuser) = self.state.roster.by_id(&accusation.accuser) else {
+            let id = brief(&accusation.accuser);
+            self.want(&from, Want { id, epoch: 0, certificate: true, accusations: false });
+            return Fate::Refused;
+        };
+        let key = accuser.certificate.key;
+        if !self.verify(&key, accusation.signed()) {
+            return self.bad(from, Misbehaviour::BadSignature, now);
+        }
+        let accusation = Arc::new(accusation);
+        self.state.notices.push(Notice::AccusedMyself { accusation: Arc::clone(&accusation) });
+        self.own.charge(accusation);
+        self.state.changed = true;
+        Fate::News
+    }
+
+    /// Records about this member: a note that is not ours, a certificate of ours that others renewed for nobody.
+    fn take_own(&mut self, queued: &Queued) -> Fate {
+        let Some(bytes) = &queued.note else { return Fate::Duplicate };
+        let Ok(note) = Note::parse(bytes, &self.network) else { return Fate::Refused };
+        if note.id != self.me || note.epoch <= self.own.epoch {
+            return Fate::Duplicate;
+        }
+        let key = self.signer.public_key();
+        if !self.verify(&key, note.signed()) {
+            return Fate::Refused;
+        }
+        if self.own.on_foreign(note.epoch, &self.state.params) {
+            self.out.push(crate::outbox::Out::Notify(Notice::IdentityInUse { epoch: note.epoch }));
+        }
+        self.state.changed = true;
+        Fate::News
+    }
+
+    fn bad(&mut self, from: MemberId, kind: Misbehaviour, now: Now) -> Fate {
+        self.misbehaved(from, kind, now.mono);
+        Fate::Bad
+    }
+
+    fn retry_waiting(&mut self, now: Now) {
+        let refill = self.state.params.delta / 4;
+        while let Some((from, queued)) = self.waiting.pop_due(now.mono, refill) {
+            self.take_note(from, &queued, false, now);
+            if self.verifies == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Takes in what an earlier run of this member saved: its own words, checked when they came. Whoever's lease has
+    /// run out by the wall clock is not taken.
+    pub(crate) fn restore(&mut self, records: &[u8], now: Now) {
+        let Ok(Frame::Records(bundles)) = Frame::decode_saved(records) else { return };
+        for bundle in bundles {
+            let (Some(der), Some(bytes)) = (bundle.certificate, bundle.note) else { continue };
+            let (Ok(certificate), Ok(note)) =
+                (Certificate::parse(der, &self.config.root), Note::parse(bytes, &self.network))
+            else {
+                continue;
+            };
+            let fits = certificate.id == note.id && note.id != self.me;
+            let current = certificate.is_current(now.wall, self.state.params.allowance);
+            if fits && current && self.state.judge_time(&note, now.wall).is_ok() {
+                self.state.adopt(Arc::new(certificate), Arc::new(note), now);
+            }
+        }
+    }
+}
+
+/// R12: each member's bucket of notes, and notes that wait for it: the highest epoch per link.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// Tokens left and since when they count; full buckets are not kept.
+    buckets: BTreeMap<MemberId, (u8, Mono)>,
+    notes: BTreeMap<(MemberId, MemberId), (u64, Queued)>,
+    refill: Duration,
+}
+
+impl Waiting {
+    fn has_token(&mut self, owner: &MemberId, now: Mono, refill: Duration) -> bool {
+        self.refill = refill;
+        let Some((tokens, since)) = self.buckets.get_mut(owner) else { return true };
+        while *tokens < NOTE_BUCKET && now.since(*since) >= refill {
+            (*tokens, *since) = (*tokens + 1, *since + refill);
+        }
+        if *tokens == NOTE_BUCKET {
+            self.buckets.remove(owner);
+            return true;
+        }
+        *tokens > 0
+    }
+
+    /// Tokens are taken only by notes that verify.
+    fn spend(&mut self, owner: MemberId, now: Mono) {
+        let (tokens, _) = self.buckets.entry(owner).or_insert((NOTE_BUCKET, now));
+        *tokens = tokens.saturating_sub(1);
+        if self.buckets.len() > WAITING_NOTES_MAX {
+            let refill = self.refill;
+            self.buckets.retain(|_, (_, since)| now.since(*since) < refill * u32::from(NOTE_BUCKET));
+        }
+    }
+
+    fn wait(&mut self, from: MemberId, queued: Queued, epoch: u64) -> Fate {
+        let key = (queued.id, from);
+        if self.notes.get(&key).is_some_and(|(held, _)| *held >= epoch) {
+            return Fate::Duplicate;
+        }
+        if self.notes.len() >= WAITING_NOTES_MAX && !self.notes.contains_key(&key) {
+            return Fate::Refused;
+        }
+        self.notes.insert(key, (epoch, queued));
+        Fate::Waits
+    }
+
+    /// A note whose owner's bucket has a token again: of the owner's, the highest epoch first.
+    fn pop_due(&mut self, now: Mono, refill: Duration) -> Option<(MemberId, Queued)> {
+        let owners: Vec<MemberId> = self.notes.keys().map(|(owner, _)| *owner).collect();
+        let owner = owners.into_iter().find(|owner| self.has_token(owner, now, refill))?;
+        let range = (owner, MemberId([0; 32]))..=(owner, MemberId([255; 32]));
+        let key = self.notes.range(range).max_by_key(|(_, (epoch, _))| *epoch).map(|(key, _)| *key)?;
+        self.notes.remove(&key).map(|(_, queued)| (key.1, queued))
+    }
+
+    fn take_about(&mut self, owner: &MemberId) -> Vec<(MemberId, Queued)> {
+        let range = (*owner, MemberId([0; 32]))..=(*owner, MemberId([255; 32]));
+        let keys: Vec<_> = self.notes.range(range).map(|(key, _)| *key).collect();
+        keys.into_iter().filter_map(|key| self.notes.remove(&key).map(|(_, queued)| (key.1, queued))).collect()
+    }
+
+    /// When the first of those that wait may be taken.
+    pub(crate) fn next(&self) -> Option<Mono> {
+        let due = |owner: &MemberId| self.buckets.get(owner).map(|(_, since)| *since + self.refill);
+        self.notes.keys().filter_map(|(owner, _)| due(owner)).min()
+    }
+
+    pub(crate) fn link_down(&mut self, from: &MemberId) {
+        self.notes.retain(|(_, link), _| link != from);
+    }
+}

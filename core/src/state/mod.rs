@@ -1,0 +1,342 @@
+//! What one view holds: members, accusations, timers, and who is out.
+//!
+//! Every change goes through here: rings, trie, timers and verdicts follow from the records held, and in debug builds
+//! [`oracle`] compares them with a recomputation from nothing.
+
+mod oracle;
+mod roster;
+mod verdict;
+
+pub(crate) use roster::{Case, Ix, Peer, Roster, Slot, Standing};
+pub(crate) use verdict::Consider;
+
+use crate::{
+    accusation::Accusation,
+    action::Notice,
+    certificate::Certificate,
+    crypto::{self, Hash},
+    id::MemberId,
+    note::Note,
+    params::{NetworkParams, Params},
+    ring::Rings,
+    tags::HASH_LEAF,
+    time::{Mono, Now, Wall},
+    trie::Trie,
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
+
+/// Records held, and all that follows from them.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) params: Params,
+    pub(crate) roster: Roster,
+    pub(crate) rings: Rings,
+    pub(crate) trie: Trie,
+    cases: BTreeMap<Ix, Case>,
+    /// Ends of leases and certificates.
+    untils: BTreeSet<(Mono, Ix)>,
+    /// When a case's oldest age reaches 2Δ, or its hold ends.
+    timers: BTreeSet<(Mono, Ix)>,
+    /// Cases to judge again.
+    dirty: BTreeSet<Ix>,
+    /// The last derivation's rank (R2).
+    rank: u64,
+    /// Some Down member may have lost its support.
+    shaken: bool,
+    /// Ages stand still since then (R4).
+    frozen: Option<Mono>,
+    live: usize,
+    /// Who is out, accused or known changed since it was last looked at.
+    pub(crate) changed: bool,
+    /// For the application.
+    pub(crate) notices: Vec<Notice>,
+    /// First valid and first parked accusations (R7).
+    pub(crate) pushes: Vec<Arc<Accusation>>,
+}
+
+/// What came of a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Adopted {
+    /// The member was unknown or out, and is live.
+    Up,
+    /// Accusations fell.
+    Rebutted,
+    /// Only news.
+    Updated,
+}
+
+impl State {
+    /// Ages stand still until [`State::thaw`].
+    pub(crate) fn new(network: &NetworkParams, now: Mono) -> Self {
+        Self {
+            params: Params::derive(network),
+            roster: Roster::default(),
+            rings: Rings::new(network.id, network.rings),
+            trie: Trie::default(),
+            cases: BTreeMap::new(),
+            untils: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            rank: 0,
+            shaken: false,
+            frozen: Some(now),
+            live: 0,
+            changed: true,
+            notices: Vec::new(),
+            pushes: Vec::new(),
+        }
+    }
+
+    /// How many are not out.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    pub(crate) fn case(&self, ix: Ix) -> Option<&Case> {
+        self.cases.get(&ix)
+    }
+
+    /// Whether a valid accusation stands against it.
+    pub(crate) fn is_accused(&self, ix: Ix) -> bool {
+        self.cases.get(&ix).is_some_and(Case::is_valid)
+    }
+
+    pub(crate) fn is_out(&self, ix: Ix) -> bool {
+        self.roster[ix].standing.is_out()
+    }
+
+    /// Live members with a valid accusation.
+    pub(crate) fn accused(&self) -> impl Iterator<Item = Ix> + '_ {
+        self.cases.iter().filter(|(ix, case)| case.is_valid() && !self.is_out(**ix)).map(|(ix, _)| *ix)
+    }
+
+    /// Members that are down.
+    pub(crate) fn down(&self) -> impl Iterator<Item = Ix> + '_ {
+        self.cases.iter().filter(|(_, case)| case.rank.is_some()).map(|(ix, _)| *ix)
+    }
+
+    /// How many are down.
+    pub(crate) fn down_count(&self) -> usize {
+        self.down().count()
+    }
+
+    /// Takes in a certificate and a note that verified, newer than what is held (or equal in epoch and lower in hash).
+    pub(crate) fn adopt(&mut self, certificate: Arc<Certificate>, note: Arc<Note>, now: Now) -> (Ix, Adopted) {
+        let until = self.until(&certificate, &note, now);
+        match self.roster.ix(&note.id) {
+            Some(ix) => (ix, self.renew(ix, certificate, note, until, now.mono)),
+            None => (self.introduce(certificate, note, until, now.mono), Adopted::Up),
+        }
+    }
+
+    /// R14: a later certificate of a member that is known.
+    pub(crate) fn recertify(&mut self, ix: Ix, certificate: Arc<Certificate>, now: Now) {
+        let until = self.until(&certificate, &self.roster[ix].note.clone(), now);
+        let peer = &mut self.roster[ix];
+        self.untils.remove(&(peer.until, ix));
+        self.untils.insert((until, ix));
+        (peer.until, peer.certificate) = (until, certificate);
+        self.leaf(ix);
+    }
+
+    /// R9: the lease is judged by the wall clock on arrival, then counted down on the monotonic one.
+    fn until(&self, certificate: &Certificate, note: &Note, now: Now) -> Mono {
+        let end = (note.issued + self.params.lease).min(certificate.not_after + self.params.allowance);
+        now.mono + end.since(now.wall)
+    }
+
+    fn introduce(&mut self, certificate: Arc<Certificate>, note: Arc<Note>, until: Mono, now: Mono) -> Ix {
+        let id = note.id;
+        let standing = Standing::said_by(&note);
+        let epoch = note.epoch;
+        let peer = Peer { certificate, note, standing, since: now, until, troubled: now, known: now };
+        let ix = self.roster.insert(peer);
+        self.rings.insert(&self.roster, ix);
+        self.untils.insert((until, ix));
+        self.live += usize::from(!standing.is_out());
+        self.changed = true;
+        self.disturb(ix);
+        self.leaf(ix);
+        match standing {
+            Standing::Live => self.notices.push(Notice::Up { member: id, epoch }),
+            Standing::Gray => self.notices.push(Notice::Gray { member: id }),
+            Standing::Left => self.notices.push(Notice::Left { member: id }),
+            Standing::Down => unreachable!("no note says that its owner is down"),
+        }
+        self.settle(now);
+        ix
+    }
+
+    fn renew(&mut self, ix: Ix, certificate: Arc<Certificate>, note: Arc<Note>, until: Mono, now: Mono) -> Adopted {
+        let peer = &mut self.roster[ix];
+        let newer = note.epoch > peer.note.epoch;
+        let changed = note.addrs != peer.note.addrs || note.tags != peer.note.tags;
+        let (id, epoch, said) = (note.id, note.epoch, Standing::said_by(&note));
+        let was = peer.standing;
+        self.untils.remove(&(peer.until, ix));
+        self.untils.insert((until, ix));
+        (peer.until, peer.certificate, peer.note) = (until, certificate, note);
+        let mut accused = false;
+        if newer && let Some(case) = self.drop_case(ix) {
+            // A newer note answers every accusation of older epochs.
+            accused = case.is_valid();
+            self.roster[ix].troubled = now;
+            self.changed = true;
+        }
+        // At an equal epoch a member that is down stays so: only its mask may have changed.
+        let standing = if !newer && was == Standing::Down { was } else { said };
+        if matches!(standing, Standing::Left | Standing::Gray) {
+            self.drop_case(ix);
+        }
+        self.stand(ix, standing, now);
+        self.dirty.insert(ix);
+        self.changed = true; // the mask decides who watches whom
+        self.leaf(ix);
+        let adopted = match (was.is_out(), standing.is_out()) {
+            (true, false) => Adopted::Up,
+            (_, false) if accused => Adopted::Rebutted,
+            (_, _) => Adopted::Updated,
+        };
+        match (adopted, standing) {
+            (Adopted::Up, _) => self.notices.push(Notice::Up { member: id, epoch }),
+            (Adopted::Rebutted, _) => self.notices.push(Notice::Rebutted { member: id, epoch }),
+            (Adopted::Updated, Standing::Gray) if was != standing => self.notices.push(Notice::Gray { member: id }),
+            (Adopted::Updated, Standing::Left) if was != standing => self.notices.push(Notice::Left { member: id }),
+            (Adopted::Updated, Standing::Live) if changed => {
+                self.notices.push(Notice::Updated { member: id, epoch });
+            }
+            (Adopted::Updated, _) => {}
+        }
+        self.settle(now);
+        adopted
+    }
+
+    /// Changes how a member stands; whatever rests on it is judged again by [`State::settle`].
+    fn stand(&mut self, ix: Ix, standing: Standing, now: Mono) {
+        let peer = &mut self.roster[ix];
+        if peer.standing == standing {
+            return;
+        }
+        let (was, is) = (peer.standing.is_out(), standing.is_out());
+        peer.standing = standing;
+        peer.since = now;
+        self.changed = true;
+        if was != is {
+            self.live = if is { self.live - 1 } else { self.live + 1 };
+            self.roster[ix].troubled = now;
+            self.disturb(ix);
+        }
+    }
+
+    /// Marks the cases whose validity hangs on whether `ix` is out: on each ring those after it that are accused over
+    /// it. An accusation can be valid only over an unbroken run of out members, so the search ends at the first that
+    /// is not out.
+    fn disturb(&mut self, ix: Ix) {
+        if self.cases.is_empty() {
+            return;
+        }
+        let me = self.roster[ix].certificate.id;
+        for ring in 0..self.params.rings {
+            for next in self.rings.successors(&self.roster, ring, &me) {
+                if let Some(slot) = self.cases.get(&next).and_then(|case| case.slot(ring)) {
+                    let accused = &self.roster[next].certificate.id;
+                    if self.rings.is_closer(ring, accused, &me, &slot.accusation.accuser) {
+                        self.dirty.insert(next);
+                    }
+                }
+                if !self.is_out(next) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Forgets the members whose lease or certificate has ended: no tombstones (R9). `me` is kept.
+    pub(crate) fn expire(&mut self, me: Ix, now: Mono) {
+        while let Some((until, ix)) = self.untils.first().copied() {
+            if until > now {
+                break;
+            }
+            self.untils.remove(&(until, ix));
+            if ix != me {
+                self.forget(ix, now);
+            }
+        }
+    }
+
+    fn forget(&mut self, ix: Ix, now: Mono) {
+        let id = self.roster[ix].certificate.id;
+        self.drop_case(ix);
+        self.dirty.remove(&ix);
+        // As accuser it is certified here no longer (R1).
+        let mut fallen = Vec::new();
+        for (accused, case) in &mut self.cases {
+            let before = case.slots.len();
+            case.slots.retain(|slot| slot.accuser != ix);
+            if case.slots.len() != before {
+                fallen.push(*accused);
+            }
+        }
+        self.disturb(ix);
+        self.dirty.extend(fallen.iter().copied());
+        self.dirty.remove(&ix);
+        self.rings.remove(&self.roster, ix);
+        self.trie.set(&self.roster, ix, None);
+        self.live -= usize::from(!self.roster[ix].standing.is_out());
+        self.roster.remove(ix);
+        self.changed = true;
+        self.notices.push(Notice::Expired { member: id });
+        fallen.into_iter().for_each(|accused| self.leaf(accused));
+        self.settle(now);
+    }
+
+    /// The hash that the trie holds of a member (R13): no ages.
+    pub(crate) fn leaf_hash(&self, ix: Ix) -> Hash {
+        let peer = &self.roster[ix];
+        let mut parts: Vec<&[u8]> = alloc::vec![&peer.note.id.0, &peer.certificate.hash, peer.note.hash()];
+        if let Some(case) = self.cases.get(&ix) {
+            let valid = case.slots.iter().filter(|slot| slot.since.is_some());
+            parts.extend(valid.map(|slot| &slot.accusation.hash()[..]));
+        }
+        crypto::hash(HASH_LEAF, &parts)
+    }
+
+    fn leaf(&mut self, ix: Ix) {
+        let leaf = self.leaf_hash(ix);
+        self.trie.set(&self.roster, ix, Some(leaf));
+    }
+
+    /// The next moment at which something here changes by time alone.
+    pub(crate) fn next_lease(&self) -> Option<Mono> {
+        self.untils.first().map(|(until, _)| *until)
+    }
+
+    /// Whether a note's time is right here, now (R9).
+    pub(crate) fn judge_time(&self, note: &Note, wall: Wall) -> Result<(), OutOfTime> {
+        if note.issued > wall + self.params.allowance {
+            return Err(OutOfTime::Ahead);
+        }
+        if note.issued + self.params.lease < wall {
+            return Err(OutOfTime::Over);
+        }
+        Ok(())
+    }
+
+    /// The id of a member.
+    pub(crate) fn id(&self, ix: Ix) -> MemberId {
+        self.roster[ix].certificate.id
+    }
+}
+
+/// Why a note's time is not right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutOfTime {
+    /// Issued later than now + allowance.
+    Ahead,
+    /// Its lease has run out.
+    Over,
+}

@@ -1,0 +1,60 @@
+//! The brute-force answer that the incremental structure is held against in debug builds.
+
+use super::{Ix, State};
+use alloc::collections::BTreeSet;
+
+/// Above this the comparison would dominate debug runs.
+const CASES_MAX: usize = 48;
+
+impl State {
+    /// In debug builds: validity, least fixpoint and timers are what a recomputation from nothing gives.
+    pub(super) fn check(&self) {
+        if !cfg!(debug_assertions) || self.cases.len() > CASES_MAX {
+            return;
+        }
+        for (ix, case) in &self.cases {
+            for slot in &case.slots {
+                assert_eq!(slot.accusation.epoch, self.roster[*ix].note.epoch, "accusations of other epochs fall");
+                assert_eq!(slot.since.is_some(), self.valid_from_nothing(*ix, slot.accusation.ring), "R1");
+            }
+            assert_eq!(case.timer, self.timer_of(case), "R4: the timer is a function of the accusations");
+            assert_eq!(case.rank.is_some(), self.roster[*ix].standing == super::Standing::Down);
+            assert!(case.rank.is_some() || case.hold.is_none(), "only Down members are held");
+        }
+        assert_eq!(self.timers.len(), self.cases.values().filter(|case| case.timer.is_some()).count());
+        assert_eq!(self.down().collect::<BTreeSet<_>>(), self.least_fixpoint(), "R2: no circular support");
+    }
+
+    fn valid_from_nothing(&self, accused: Ix, ring: u8) -> bool {
+        let slot = self.cases[&accused].slot(ring).expect("asked only for slots that exist");
+        let accused = &self.roster[accused].note;
+        let between = |id| {
+            self.rings.is_closer(ring, &accused.id, id, &slot.accusation.accuser)
+                && *id != accused.id
+                && *id != slot.accusation.accuser
+        };
+        accused.mask.enabled(ring) && self.roster.iter().all(|(id, ix)| !between(id) || self.is_out(ix))
+    }
+
+    /// R2's definition, word by word: the least S ⊆ T whose members are held or accused validly over S and the others
+    /// that are out.
+    fn least_fixpoint(&self) -> BTreeSet<Ix> {
+        let candidates: BTreeSet<Ix> = self.down().collect();
+        let mut least = BTreeSet::new();
+        loop {
+            let out = |ix: &Ix| self.is_out(*ix) && (!candidates.contains(ix) || least.contains(ix));
+            let joins = |ix: &&Ix| {
+                let case = &self.cases[*ix];
+                case.hold.is_some()
+                    || case.slots.iter().any(|slot| {
+                        slot.since.is_some() && self.members_between(&slot.accusation).iter().all(out)
+                    })
+            };
+            let more: BTreeSet<Ix> = candidates.iter().filter(joins).copied().collect();
+            if more == least {
+                return least;
+            }
+            least = more;
+        }
+    }
+}
