@@ -98,8 +98,12 @@ impl Contacts {
 
     /// After the view of an earlier run was taken in: some of its members are contacts.
     pub(crate) fn begin(&mut self, state: &State, me: Ix, rng: &mut Rng) {
-        let mut all: Vec<MemberId> =
-            state.roster.iter().filter(|(_, ix)| *ix != me && !state.is_out(*ix)).map(|(id, _)| *id).collect();
+        let mut all: Vec<MemberId> = state
+            .roster
+            .iter()
+            .filter(|(_, ix)| *ix != me && !state.is_out(*ix))
+            .map(|(id, _)| *id)
+            .collect();
         for _ in 0..state.params.contacts.min(all.len()) {
             let at = rng.below(all.len() as u64) as usize;
             self.kept.insert(all.swap_remove(at), Kept::default());
@@ -159,7 +163,12 @@ impl Member {
     }
 
     /// TLS checked it; the core believes its own eyes.
-    fn link_certificate(&mut self, id: &MemberId, der: &[u8], _now: Now) -> Result<Arc<Certificate>, Misbehaviour> {
+    fn link_certificate(
+        &mut self,
+        id: &MemberId,
+        der: &[u8],
+        _now: Now,
+    ) -> Result<Arc<Certificate>, Misbehaviour> {
         if let Some(peer) = self.state.roster.by_id(id).filter(|peer| peer.certificate.der() == der) {
             return Ok(Arc::clone(&peer.certificate));
         }
@@ -299,7 +308,8 @@ impl Member {
                 continue;
             }
             let begun = link.news_before.is_some();
-            let idle = link.walk.is_none() && link.wants.is_empty() && link.asked == 0 && link.inbox.is_empty();
+            let idle =
+                link.walk.is_none() && link.wants.is_empty() && link.asked == 0 && link.inbox.is_empty();
             if begun && idle && self.walked(&member) {
                 self.contacts.synced.insert(member);
             } else if now.since(link.useful) > patience {

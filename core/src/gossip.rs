@@ -124,7 +124,8 @@ impl Member {
                 self.walk(from, now.mono);
             }
         } else {
-            let pong = Datagram { pong: true, token: datagram.token, digest: self.digest().into(), strain: 255 };
+            let pong =
+                Datagram { pong: true, token: datagram.token, digest: self.digest().into(), strain: 255 };
             self.out.push(Out::Datagram { to: from, token: 0, bytes: pong.encode() });
             self.show_out(from, now.mono);
         }
@@ -361,7 +362,8 @@ impl Member {
         }
         let patience = self.state.params.delta / 8;
         let asked_at = |pull: &Pull| pull.until - self.state.params.delta * 2;
-        let over = |pull: &Pull| pull.until <= now || (!pull.others.is_empty() && asked_at(pull) + patience <= now);
+        let over =
+            |pull: &Pull| pull.until <= now || (!pull.others.is_empty() && asked_at(pull) + patience <= now);
         let stale: Vec<Brief> =
             self.gossip.pulls.iter().filter(|(_, pull)| over(pull)).map(|(id, _)| *id).collect();
         for id in stale {
@@ -559,7 +561,11 @@ impl Member {
     /// The epoch at which `peer` is down here; 0 if it is not.
     fn out_at(&self, peer: &MemberId) -> u64 {
         let Some(ix) = self.state.roster.ix(peer) else { return 0 };
-        if self.state.case(ix).is_some_and(|case| case.rank.is_some()) { self.state.roster[ix].note.epoch } else { 0 }
+        if self.state.case(ix).is_some_and(|case| case.rank.is_some()) {
+            self.state.roster[ix].note.epoch
+        } else {
+            0
+        }
     }
 
     fn show_charges(&mut self, peer: MemberId, now: Mono) {

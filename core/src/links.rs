@@ -6,8 +6,8 @@ use crate::{
     event::Lane,
     id::MemberId,
     limits::{
-        CHARGE_MAX, CHARGE_PER_SECOND, DIAL_WAIT_MAX, DIAL_WAIT_MIN, FAILED_MEMORY, LANE_QUEUE_MAX, SERVED_MIN,
-        SERVED_RATE,
+        CHARGE_MAX, CHARGE_PER_SECOND, DIAL_WAIT_MAX, DIAL_WAIT_MIN, FAILED_MEMORY, LANE_QUEUE_MAX,
+        SERVED_MIN, SERVED_RATE,
     },
     time::Mono,
     trie::Prefix,

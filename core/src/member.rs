@@ -9,7 +9,10 @@ use crate::{
     event::{Command, Event, Lane, Refused},
     gossip::Gossip,
     id::MemberId,
-    limits::{ADDRS_MAX, OUTBOX_HIGH_WATER, SEEDS_MAX, SIGNS_PER_EVENT, SNAPSHOT_EVERY, TAGS_MAX, VERIFIES_PER_EVENT},
+    limits::{
+        ADDRS_MAX, OUTBOX_HIGH_WATER, SEEDS_MAX, SIGNS_PER_EVENT, SNAPSHOT_EVERY, TAGS_MAX,
+        VERIFIES_PER_EVENT,
+    },
     links::{Dials, Failed, Link, Served},
     monitor::Monitor,
     outbox::{Out, Outbox},
@@ -148,7 +151,13 @@ impl Member {
     /// # Errors
     /// If certificate, key and network do not belong together, the certificate is out of date, or addresses or tags
     /// are over their limits. Nothing was made.
-    pub fn new(config: Config, me: LocalIdentity, stored: Stored, seed: Seed, now: Now) -> Result<Self, ConfigError> {
+    pub fn new(
+        config: Config,
+        me: LocalIdentity,
+        stored: Stored,
+        seed: Seed,
+        now: Now,
+    ) -> Result<Self, ConfigError> {
         let network = config.root.params;
         let certificate = Certificate::parse(&me.certificate, &config.root)?;
         let state = State::new(&network, now.mono);
@@ -281,8 +290,12 @@ impl Member {
     fn admit_command(&self, command: &Command) -> Result<(), Refused> {
         match command {
             Command::SetTags(tags) if tags.len() > TAGS_MAX => Err(Refused::TooLarge { limit: TAGS_MAX }),
-            Command::SetAddrs(addrs) if addrs.len() > ADDRS_MAX => Err(Refused::TooLarge { limit: ADDRS_MAX }),
-            Command::SetSeeds(seeds) if usize::from(*seeds) > SEEDS_MAX => Err(Refused::TooLarge { limit: SEEDS_MAX }),
+            Command::SetAddrs(addrs) if addrs.len() > ADDRS_MAX => {
+                Err(Refused::TooLarge { limit: ADDRS_MAX })
+            }
+            Command::SetSeeds(seeds) if usize::from(*seeds) > SEEDS_MAX => {
+                Err(Refused::TooLarge { limit: SEEDS_MAX })
+            }
             Command::SetCertificate(der) => self.renewed(der).map(|_| ()),
             Command::Leave | Command::SetTags(_) | Command::SetAddrs(_) | Command::SetSeeds(_) => Ok(()),
         }
@@ -290,8 +303,10 @@ impl Member {
 
     /// R14: a renewed certificate keeps id and key.
     fn renewed(&self, der: &[u8]) -> Result<Certificate, Refused> {
-        let certificate = Certificate::parse(der, &self.config.root).map_err(|_| Refused::WrongCertificate)?;
-        let same = certificate.id == self.me && certificate.key == self.state.roster[self.my_ix].certificate.key;
+        let certificate =
+            Certificate::parse(der, &self.config.root).map_err(|_| Refused::WrongCertificate)?;
+        let same =
+            certificate.id == self.me && certificate.key == self.state.roster[self.my_ix].certificate.key;
         if same && certificate.verify(&self.config.root, &*self.config.verifier) {
             Ok(certificate)
         } else {
@@ -500,7 +515,8 @@ impl Member {
             (Some(self.next_sweep).filter(|_| !self.links.is_empty()), Why::Idle),
             (Some(self.next_snapshot).filter(|_| self.snapshot_news != self.news), Why::Idle),
         ];
-        let soonest = candidates.into_iter().filter_map(|(at, why)| at.map(|at| (at, why))).min_by_key(|(at, _)| *at);
+        let soonest =
+            candidates.into_iter().filter_map(|(at, why)| at.map(|at| (at, why))).min_by_key(|(at, _)| *at);
         soonest.map_or((None, Why::Idle), |(at, why)| (Some(at), why))
     }
 

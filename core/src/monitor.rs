@@ -85,7 +85,13 @@ impl Monitor {
     /// enabled rings without a valid accusation, of which it is the closest predecessor that is not out.
     ///
     /// Costs k short walks along the rings.
-    pub(crate) fn retarget(&mut self, state: &State, me: &MemberId, now: Mono, rng: &mut Rng) -> Vec<(Ix, u8)> {
+    pub(crate) fn retarget(
+        &mut self,
+        state: &State,
+        me: &MemberId,
+        now: Mono,
+        rng: &mut Rng,
+    ) -> Vec<(Ix, u8)> {
         // Rings on which we watch it, and whether it stands behind one that is accused or out.
         let mut counts: BTreeMap<Ix, (u32, bool)> = BTreeMap::new();
         let mut duty = Vec::new();
@@ -149,7 +155,11 @@ impl Monitor {
                 rings: *rings,
                 enabled,
                 // Monitors of one member are staggered by chance; past an accused one there is no time to lose.
-                next: if *behind { now } else { now + Duration::from_nanos(rng.below(interval.as_nanos() as u64)) },
+                next: if *behind {
+                    now
+                } else {
+                    now + Duration::from_nanos(rng.below(interval.as_nanos() as u64))
+                },
                 pending: None,
                 misses: 0,
             };
@@ -229,14 +239,23 @@ impl Monitor {
 
     /// The ping with this token never reached the wire.
     pub(crate) fn on_unsent(&mut self, token: u64, now: Mono, params: &Params) {
-        let hit = self.watched.iter().find(|(_, watch)| watch.pending.is_some_and(|pending| pending.token == token));
+        let hit = self
+            .watched
+            .iter()
+            .find(|(_, watch)| watch.pending.is_some_and(|pending| pending.token == token));
         if let Some(id) = hit.map(|(id, _)| *id) {
             self.on_withheld(&id, now + params.ping_timeout);
         }
     }
 
     /// The pong of a ping; gives the round trip.
-    pub(crate) fn on_pong(&mut self, id: &MemberId, token: u64, now: Mono, params: &Params) -> Option<Duration> {
+    pub(crate) fn on_pong(
+        &mut self,
+        id: &MemberId,
+        token: u64,
+        now: Mono,
+        params: &Params,
+    ) -> Option<Duration> {
         let watch = self.watched.get_mut(id)?;
         let pending = watch.pending.filter(|pending| pending.token == token)?;
         self.queue.remove(&(watch.at(), *id));

@@ -64,6 +64,10 @@ fn cost(out: &Out) -> usize {
     PLACE
         + match out {
             Out::Datagram { bytes, .. } | Out::Frame { bytes, .. } => bytes.len(),
-            Out::Dial { .. } | Out::DialSeed { .. } | Out::HangUp { .. } | Out::Persist { .. } | Out::Notify(_) => 0,
+            Out::Dial { .. }
+            | Out::DialSeed { .. }
+            | Out::HangUp { .. }
+            | Out::Persist { .. }
+            | Out::Notify(_) => 0,
         }
 }

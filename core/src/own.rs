@@ -4,7 +4,8 @@ use crate::{
     accusation::Accusation,
     id::MemberId,
     limits::{
-        EPOCH_BLOCK, NOTE_BUCKET, NOTE_BUCKET_REBUTTALS, RENEW_FOR_PEER, RING_BACK_MAX, RING_BACK_MIN, RING_MEMORY,
+        EPOCH_BLOCK, NOTE_BUCKET, NOTE_BUCKET_REBUTTALS, RENEW_FOR_PEER, RING_BACK_MAX, RING_BACK_MIN,
+        RING_MEMORY,
     },
     mask::Mask,
     note::Fields,
@@ -74,7 +75,14 @@ pub(crate) struct Issued {
 
 impl Own {
     /// R15: the first epoch is the higher of the stored ceiling and the wall clock in ms.
-    pub(crate) fn new(id: MemberId, addrs: Vec<SocketAddr>, tags: Vec<u8>, k: u8, ceiling: u64, now: Now) -> Self {
+    pub(crate) fn new(
+        id: MemberId,
+        addrs: Vec<SocketAddr>,
+        tags: Vec<u8>,
+        k: u8,
+        ceiling: u64,
+        now: Now,
+    ) -> Self {
         let epoch = ceiling.max(now.wall.0).saturating_sub(1);
         Self {
             id,
@@ -170,9 +178,10 @@ impl Own {
         let near_end = now + state.params.allowance * 2;
         accusation.epoch >= self.epoch
             && self.mask.enabled(accusation.ring)
-            && state.members_between(accusation).into_iter().all(|ix| {
-                state.is_troubled(ix, now) || state.roster[ix].until <= near_end
-            })
+            && state
+                .members_between(accusation)
+                .into_iter()
+                .all(|ix| state.is_troubled(ix, now) || state.roster[ix].until <= near_end)
     }
 
     /// When a note is to be issued: now, later, or not for anything known.
@@ -213,7 +222,8 @@ impl Own {
     /// R3: the disabled ring that comes back next: its closest predecessor changed, or its time has come.
     fn ring_back(&self, state: &State, now: Mono) -> Option<usize> {
         self.disabled.iter().position(|held| {
-            held.back <= now || state.predecessor(held.ring, &self.id).map(|ix| state.id(ix)) != held.predecessor
+            held.back <= now
+                || state.predecessor(held.ring, &self.id).map(|ix| state.id(ix)) != held.predecessor
         })
     }
 
@@ -222,7 +232,9 @@ impl Own {
         let answered: Vec<Arc<Accusation>> =
             self.charges.values().filter(|held| self.is_answerable(held, state, now.mono)).cloned().collect();
         let answers = !answered.is_empty() || self.shown_out;
-        if answered.is_empty() && let Some(at) = self.ring_back(state, now.mono) {
+        if answered.is_empty()
+            && let Some(at) = self.ring_back(state, now.mono)
+        {
             let back = self.disabled.remove(at);
             self.mask.enable(back.ring);
         }

@@ -92,7 +92,9 @@ impl Member {
         self.retry_waiting(now);
         while self.verifies > 0 {
             let Some(from) = self.most_important() else { break };
-            let Some(queued) = self.links.get_mut(&from).and_then(|link| link.inbox.pop_first()) else { break };
+            let Some(queued) = self.links.get_mut(&from).and_then(|link| link.inbox.pop_first()) else {
+                break;
+            };
             if self.links[&from].inbox.is_empty() {
                 self.busy.remove(&from);
             }
@@ -116,7 +118,9 @@ impl Member {
             let about = |(key, queued): (&(u8, u64), &Queued)| (queued.id == subject).then_some(*key);
             let keys: Vec<(u8, u64)> = link.inbox.iter().filter_map(about).collect();
             for key in keys {
-                let Some(queued) = self.links.get_mut(&from).and_then(|link| link.inbox.remove(&key)) else { break };
+                let Some(queued) = self.links.get_mut(&from).and_then(|link| link.inbox.remove(&key)) else {
+                    break;
+                };
                 self.take(from, &queued, now);
             }
             if self.links.get(&from).is_none_or(|link| link.inbox.is_empty()) {
@@ -193,7 +197,13 @@ impl Member {
     }
 
     /// A certificate for `id`: the one held if it is the same, else parsed and verified.
-    fn certify(&mut self, from: MemberId, id: MemberId, der: &[u8], now: Now) -> Result<Arc<Certificate>, Fate> {
+    fn certify(
+        &mut self,
+        from: MemberId,
+        id: MemberId,
+        der: &[u8],
+        now: Now,
+    ) -> Result<Arc<Certificate>, Fate> {
         let held = self.state.roster.by_id(&id).map(|peer| Arc::clone(&peer.certificate));
         if let Some(held) = held.as_ref().filter(|held| held.der() == der) {
             return Ok(Arc::clone(held));
@@ -255,7 +265,9 @@ impl Member {
     fn take_certificate(&mut self, from: MemberId, id: MemberId, der: &[u8], now: Now) -> Fate {
         let Some(ix) = self.state.roster.ix(&id) else { return Fate::Refused };
         match self.certify(from, id, der, now) {
-            Ok(certificate) if Arc::ptr_eq(&certificate, &self.state.roster[ix].certificate) => Fate::Duplicate,
+            Ok(certificate) if Arc::ptr_eq(&certificate, &self.state.roster[ix].certificate) => {
+                Fate::Duplicate
+            }
             Ok(certificate) => {
                 self.state.recertify(ix, certificate, now);
                 self.gossip.announce(id);
@@ -305,7 +317,10 @@ impl Member {
             },
             (None, Some(certificate)) => certificate,
             (None, None) => {
-                self.want(&from, Want { id: brief(&queued.id), epoch: 0, certificate: true, accusations: true });
+                self.want(
+                    &from,
+                    Want { id: brief(&queued.id), epoch: 0, certificate: true, accusations: true },
+                );
                 return Fate::Refused;
             }
         };
@@ -506,7 +521,9 @@ impl Waiting {
     fn take_about(&mut self, owner: &MemberId) -> Vec<(MemberId, Queued)> {
         let range = (*owner, MemberId([0; 32]))..=(*owner, MemberId([255; 32]));
         let keys: Vec<_> = self.notes.range(range).map(|(key, _)| *key).collect();
-        keys.into_iter().filter_map(|key| self.notes.remove(&key).map(|(_, queued)| (key.1, queued))).collect()
+        keys.into_iter()
+            .filter_map(|key| self.notes.remove(&key).map(|(_, queued)| (key.1, queued)))
+            .collect()
     }
 
     /// When the first of those that wait may be taken.

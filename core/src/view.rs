@@ -179,8 +179,9 @@ impl View<'_> {
         let state = &self.0.state;
         let ix = state.roster.ix(id)?;
         let rings = state.roster[ix].note.mask.rings();
-        let watchers =
-            rings.filter_map(|ring| state.predecessor(ring, id).map(|watcher| (ring, state.id(watcher)))).collect();
+        let watchers = rings
+            .filter_map(|ring| state.predecessor(ring, id).map(|watcher| (ring, state.id(watcher))))
+            .collect();
         let case = state.case(ix);
         let charge = |slot: &crate::state::Slot| Charge {
             accusation: Arc::clone(&slot.accusation),

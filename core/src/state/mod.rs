@@ -125,7 +125,12 @@ impl State {
     }
 
     /// Takes in a certificate and a note that verified, newer than what is held (or equal in epoch and lower in hash).
-    pub(crate) fn adopt(&mut self, certificate: Arc<Certificate>, note: Arc<Note>, now: Now) -> (Ix, Adopted) {
+    pub(crate) fn adopt(
+        &mut self,
+        certificate: Arc<Certificate>,
+        note: Arc<Note>,
+        now: Now,
+    ) -> (Ix, Adopted) {
         let until = self.until(&certificate, &note, now);
         match self.roster.ix(&note.id) {
             Some(ix) => (ix, self.renew(ix, certificate, note, until, now.mono)),
@@ -171,7 +176,14 @@ impl State {
         ix
     }
 
-    fn renew(&mut self, ix: Ix, certificate: Arc<Certificate>, note: Arc<Note>, until: Mono, now: Mono) -> Adopted {
+    fn renew(
+        &mut self,
+        ix: Ix,
+        certificate: Arc<Certificate>,
+        note: Arc<Note>,
+        until: Mono,
+        now: Mono,
+    ) -> Adopted {
         let peer = &mut self.roster[ix];
         let newer = note.epoch > peer.note.epoch;
         let changed = note.addrs != peer.note.addrs || note.tags != peer.note.tags;
@@ -204,8 +216,12 @@ impl State {
         match (adopted, standing) {
             (Adopted::Up, _) => self.notices.push(Notice::Up { member: id, epoch }),
             (Adopted::Rebutted, _) => self.notices.push(Notice::Rebutted { member: id, epoch }),
-            (Adopted::Updated, Standing::Gray) if was != standing => self.notices.push(Notice::Gray { member: id }),
-            (Adopted::Updated, Standing::Left) if was != standing => self.notices.push(Notice::Left { member: id }),
+            (Adopted::Updated, Standing::Gray) if was != standing => {
+                self.notices.push(Notice::Gray { member: id })
+            }
+            (Adopted::Updated, Standing::Left) if was != standing => {
+                self.notices.push(Notice::Left { member: id })
+            }
             (Adopted::Updated, Standing::Live) if changed => {
                 self.notices.push(Notice::Updated { member: id, epoch });
             }

@@ -14,7 +14,10 @@ impl State {
         }
         for (ix, case) in &self.cases {
             for slot in &case.slots {
-                assert_eq!(slot.accusation.epoch, self.roster[*ix].note.epoch, "accusations of other epochs fall");
+                assert_eq!(
+                    slot.accusation.epoch, self.roster[*ix].note.epoch,
+                    "accusations of other epochs fall"
+                );
                 assert_eq!(slot.since.is_some(), self.valid_from_nothing(*ix, slot.accusation.ring), "R1");
             }
             assert_eq!(case.timer, self.timer_of(case), "R4: the timer is a function of the accusations");

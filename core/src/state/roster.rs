@@ -1,7 +1,8 @@
 //! Members with a valid certificate and a note in lease, by index.
 
 use crate::{
-    accusation::Accusation, certificate::Certificate, id::MemberId, note::Note, ring::Ids, time::Mono, wire::Brief,
+    accusation::Accusation, certificate::Certificate, id::MemberId, note::Note, ring::Ids, time::Mono,
+    wire::Brief,
 };
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 

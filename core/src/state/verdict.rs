@@ -97,8 +97,9 @@ impl State {
         let mut case = self.cases.remove(&accused).unwrap_or_default();
         let old = case.slots.iter().position(|slot| slot.accusation.ring == accusation.ring);
         // R4: a closer one that replaces a valid one inherits its age. It is valid too: less stands between.
-        let (since, waited) =
-            old.map(|at| case.slots.remove(at)).map_or((None, Duration::ZERO), |slot| (slot.since, slot.waited));
+        let (since, waited) = old
+            .map(|at| case.slots.remove(at))
+            .map_or((None, Duration::ZERO), |slot| (slot.since, slot.waited));
         let at = case.slots.partition_point(|slot| slot.accusation.ring < accusation.ring);
         case.slots.insert(at, Slot { accuser, accusation, since, waited });
         self.cases.insert(accused, case);
@@ -111,7 +112,10 @@ impl State {
     /// R7: the first parked accusation of a member and epoch is pushed too.
     fn push_parked(&mut self, accused: Ix) {
         let Some(case) = self.cases.get_mut(&accused) else { return };
-        if !case.is_valid() && !case.pushed_parked && let Some(slot) = case.slots.first() {
+        if !case.is_valid()
+            && !case.pushed_parked
+            && let Some(slot) = case.slots.first()
+        {
             case.pushed_parked = true;
             self.pushes.push(Arc::clone(&slot.accusation));
         }
@@ -145,7 +149,10 @@ impl State {
             self.roster[ix].troubled = now;
             self.changed = true;
         }
-        if is_valid && !case.pushed_valid && let Some(slot) = case.oldest() {
+        if is_valid
+            && !case.pushed_valid
+            && let Some(slot) = case.oldest()
+        {
             let accusation = Arc::clone(&slot.accusation);
             case.pushed_valid = true;
             self.pushes.push(Arc::clone(&accusation));
@@ -177,14 +184,17 @@ impl State {
             // A hold stands only while no accusation does.
             outside.retain(|ix| self.cases[ix].hold.is_none() || self.cases[ix].is_valid());
             open.retain(|ix| outside.contains(ix));
-            for base in self.cases.iter_mut().filter(|(ix, case)| case.rank.is_some() && !outside.contains(ix)) {
+            for base in
+                self.cases.iter_mut().filter(|(ix, case)| case.rank.is_some() && !outside.contains(ix))
+            {
                 base.1.rank = Some(0);
             }
             outside
         };
         let mut unfounded = unfounded;
         loop {
-            let founded: Vec<Ix> = open.iter().copied().filter(|ix| self.is_founded(*ix, &unfounded)).collect();
+            let founded: Vec<Ix> =
+                open.iter().copied().filter(|ix| self.is_founded(*ix, &unfounded)).collect();
             if founded.is_empty() {
                 break;
             }
@@ -297,7 +307,8 @@ impl State {
         let cap = self.params.delta * 4;
         for case in self.cases.values_mut().filter(|case| case.rank.is_none()) {
             for slot in &mut case.slots {
-                let stretch = if for_waiting { stretch.min(cap.saturating_sub(slot.waited)) } else { stretch };
+                let stretch =
+                    if for_waiting { stretch.min(cap.saturating_sub(slot.waited)) } else { stretch };
                 if for_waiting {
                     slot.waited += stretch;
                 }
@@ -322,9 +333,7 @@ impl State {
 
     /// R3: whether `ix` is, or within 4Δ was, accused, out or unknown here.
     pub(crate) fn is_troubled(&self, ix: Ix, now: Mono) -> bool {
-        self.is_out(ix)
-            || self.is_accused(ix)
-            || now.since(self.roster[ix].troubled) <= self.params.delta * 4
+        self.is_out(ix) || self.is_accused(ix) || now.since(self.roster[ix].troubled) <= self.params.delta * 4
     }
 
     /// R1 for an accusation of this member itself, which sits in no case.
