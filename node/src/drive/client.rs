@@ -241,7 +241,7 @@ impl Client {
         self.end(End::Stop).await
     }
 
-    /// Ends at once, as a killed process would: no goodbye, no link closed, nothing more sent or saved. For tests and
+    /// Ends at once, as a killed process would: no goodbye, no link closed, nothing more sent. For tests and
     /// demonstrations. Socket and directory are free when this ends.
     pub async fn abort(&self) -> Result<(), Stopped> {
         self.end(End::Abort).await

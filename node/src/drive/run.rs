@@ -89,8 +89,8 @@ enum Phase {
     Leaving(Mono),
     /// Links are closed; what goes to socket and disk may take until then.
     Stopping(Mono),
-    /// Nothing is done any more.
-    Over,
+    /// Aborted; a save under way may take until then.
+    Aborted(Mono),
 }
 
 /// What ended a wait.
@@ -128,8 +128,9 @@ impl<R: Runtime> Loop<R> {
     /// Runs until somebody stops it or the last client is gone.
     pub(super) async fn run(mut self) {
         while !self.turn() {
-            if self.until.is_none() {
-                yield_now().await;
+            // A flood must not keep the runtime's other tasks waiting, nor the node's next deadline.
+            yield_now().await;
+            if self.until.is_none() && self.is_alive() {
                 continue;
             }
             match self.wait().await {
@@ -155,23 +156,26 @@ impl<R: Runtime> Loop<R> {
     /// Takes what came, within a budget for each source, then carries out what the node wants. Whether that was the
     /// last turn.
     fn turn(&mut self) -> bool {
-        if self.phase == Phase::Over {
-            return true;
-        }
         while let Ok(done) = self.done.try_recv() {
             self.ended(done);
         }
-        self.wake();
-        self.receive();
-        self.take_calls();
-        if self.phase == Phase::Over {
-            return true;
+        if self.is_alive() {
+            self.wake();
+            self.receive();
+            self.take_calls();
         }
-        self.drain();
+        // A call may have ended it.
+        if self.is_alive() {
+            self.drain();
+        }
         let now = self.now().mono;
         self.saver.retry(&self.work, now);
         self.conditions.check(now, &self.node);
         self.advance(now)
+    }
+
+    fn is_alive(&self) -> bool {
+        !matches!(self.phase, Phase::Aborted(_))
     }
 
     fn wake(&mut self) {
@@ -307,7 +311,7 @@ impl<R: Runtime> Loop<R> {
     /// Begins to end. A stop cuts a goodbye short, an abort cuts everything; otherwise again is nothing new.
     fn end(&mut self, how: End) {
         match (how, self.phase) {
-            (End::Abort, _) => self.phase = Phase::Over,
+            (End::Abort, _) => self.phase = Phase::Aborted(self.now().mono + STOP_LIMIT),
             (End::Stop, Phase::Running | Phase::Leaving(_)) => self.close(self.now()),
             (End::Leave | End::Stop, _) => {}
         }
@@ -334,14 +338,15 @@ impl<R: Runtime> Loop<R> {
                 let quiet = self.until.is_some() && !self.wire.is_full() && !self.saver.is_busy();
                 quiet || now >= limit
             }
-            Phase::Over => true,
+            Phase::Aborted(limit) => !self.saver.is_busy() || now >= limit,
         }
     }
 
     /// When a turn is due even if nothing comes.
     fn deadline(&self) -> Option<Mono> {
         let limit = match self.phase {
-            Phase::Running | Phase::Over => None,
+            Phase::Running => None,
+            Phase::Aborted(limit) => return Some(limit),
             Phase::Leaving(limit) | Phase::Stopping(limit) => Some(limit),
         };
         let again = self.refused.as_ref().map(|_| self.now().mono + REFUSED_RETRY);
@@ -353,11 +358,12 @@ impl<R: Runtime> Loop<R> {
     #[expect(clippy::needless_pass_by_ref_mut, reason = "the loop is Send but not Sync, as its node is")]
     async fn wait(&mut self) -> Woken {
         let at = self.deadline().and_then(|at| self.clock.instant(at));
+        let alive = self.is_alive();
         let gone = self.phase != Phase::Running && self.calls.is_closed();
         let (socket, runtime) = (self.wire.socket(), &self.work.runtime);
-        let readable = socket.readable().fuse();
-        let writable = when(self.wire.is_full(), socket.writable()).fuse();
-        let calls = when(self.refused.is_none() && !gone, self.calls.recv()).fuse();
+        let readable = when(alive, socket.readable()).fuse();
+        let writable = when(alive && self.wire.is_full(), socket.writable()).fuse();
+        let calls = when(alive && self.refused.is_none() && !gone, self.calls.recv()).fuse();
         let done = self.done.recv().fuse();
         let timer = sleep(runtime, at).fuse();
         pin_mut!(readable, writable, calls, done, timer);
