@@ -4,16 +4,20 @@ use std::time::Duration;
 
 /// Bytes of a request's or a reply's body. More belongs on a stream.
 pub const REQUEST_MAX: usize = 1024 * 1024;
-/// Requests of this member that wait for their end, in all: at their largest they fill 1 GiB, at 1 kB 1 MiB.
+/// Requests of this member that wait for their end, in all. Their bytes are bounded by [`REQUEST_BYTES_TOTAL`].
 pub const REQUESTS_OUT_MAX: usize = 1024;
 /// Requests that one peer may have open here: what its stream credit is raised to.
 pub const REQUESTS_PER_PEER: usize = 64;
 /// Bytes of unfinished or unanswered requests that one peer may have here.
 pub const REQUEST_BYTES_PER_PEER: usize = 4 * 1024 * 1024;
-/// Bytes of unfinished or unanswered requests in all.
+/// Bytes of unfinished or unanswered requests in all, in each direction.
 pub const REQUEST_BYTES_TOTAL: usize = 64 * 1024 * 1024;
 /// Bytes of a failure's text. Longer ones are cut.
 pub const FAILURE_TEXT_MAX: usize = 1024;
+/// After a member could not be reached, requests to it fail at once for this long.
+pub const REDIAL_WAIT: Duration = Duration::from_secs(1);
+/// Members remembered as not reached.
+pub const DEAD_MAX: usize = 1024;
 /// Longest deadline of a request: a longer one is taken as this.
 pub const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 /// Transitions that the history keeps: an hour of heavy trouble in a network of 1000.
@@ -69,3 +73,10 @@ pub const PACKETS_WAITING_MAX: usize = 1024;
 pub const BATCHES_PER_SERVICE: usize = 16;
 /// UDP datagrams in one batch: what generic segmentation offload takes on every system.
 pub const BATCH_SEGMENTS: usize = 10;
+
+/// Bytes of streams read in one turn, besides the Urgent lane: bulk must not delay pings.
+pub const TURN_BYTES: usize = 256 * 1024;
+/// What the core refused is offered again after this time, or with the next input.
+pub const REFUSED_RETRY: Duration = Duration::from_millis(5);
+/// Addresses of one seed that are tried.
+pub const SEED_ADDRS_MAX: usize = 8;

@@ -1,16 +1,22 @@
 //! One member: the core, its links and its requests, behind two calls.
 
+mod seeds;
+mod turn;
+
+use self::seeds::Seeds;
 use crate::{
-    app::{Failure, RequestError, RequestId, RequestToken},
+    app::{App, Failure, RequestError, RequestId, RequestToken},
     counters::Counters,
+    crypto::RingVerifier,
     history::History,
     identity::Identity,
+    limits::TURN_BYTES,
+    link::{Links, Packet},
 };
 use ifrit_core::{
     action::{Notice, Why},
-    config::{Config, ConfigError, LocalIdentity, Stored},
-    crypto::P256Verifier,
-    event::{Command, Refused},
+    config::{Config, ConfigError, Stored},
+    event::{Command, Event, Refused},
     id::MemberId,
     limits::SEEDS_MAX,
     member::Member,
@@ -19,7 +25,7 @@ use ifrit_core::{
     view::View,
 };
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
@@ -157,56 +163,140 @@ pub enum Output<'a> {
         /// When to send [`Input::Wake`]; `None` if only an input can bring work.
         until: Option<Mono>,
         /// What it waits for.
-        why: Why,
+        why: WaitFor,
     },
 }
 
+/// What a node waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WaitFor {
+    /// Nothing but inputs.
+    Input,
+    /// This turn's budget is used up, or something was refused: call again then.
+    Backlog,
+    /// The core.
+    Core(Why),
+    /// A link: retransmission, acknowledgement, idle time-out.
+    Link,
+    /// A request's deadline.
+    Request,
+}
+
+/// What waits to be told; [`Output`] without borrows.
+#[derive(Debug)]
+enum Pending {
+    Resolve(u16),
+    Persist(u64, Save),
+    Notify(NodeEvent),
+}
+
 /// One member of the network, sans-IO.
+///
+/// Give it every input through [`Node::handle`], then call [`Node::poll`] until it says [`Output::Wait`], and wake it
+/// when that time has come. Both clocks come with every call; one that goes back is taken as standing still.
 #[derive(Debug)]
 pub struct Node {
     member: Member,
+    links: Links,
+    app: App,
+    seeds: Seeds,
     history: History,
-    counters: Counters,
-    pending: VecDeque<NodeEvent>,
-    requests: u64,
+    pending: VecDeque<Pending>,
+    /// The datagram that was handed out last.
+    packet: Option<Packet>,
+    now: Now,
+    /// When the core wants to be woken, and why.
+    core_until: Option<Mono>,
+    core_why: Why,
+    /// Whether the core may have actions that were not drained.
+    undrained: bool,
+    /// Whether the core refused an event of a link this turn: all later ones wait.
+    held: bool,
+    /// Bytes of streams that this turn may still read.
+    budget: usize,
+    /// Members whose link the core does not want any more, but open requests do.
+    lingering: BTreeSet<MemberId>,
+    /// How many seeds there are, if the core does not know yet.
+    untold_seeds: Option<u16>,
+    stopped: bool,
 }
 
 impl Node {
     /// Makes a node. `origin` is the instant that [`Mono`]`(0)` stands for.
-    pub fn new(config: NodeConfig, _origin: Instant, now: Now) -> Result<Self, NodeError> {
-        let identity = config.identity;
+    ///
+    /// # Errors
+    /// [`NodeError`]; nothing was made.
+    pub fn new(config: NodeConfig, origin: Instant, now: Now) -> Result<Self, NodeError> {
         if config.seeds.len() > SEEDS_MAX {
             return Err(NodeError::TooManySeeds);
         }
+        let links = Links::new(&config.identity, config.seed.child("links"), origin)
+            .map_err(|error| NodeError::Tls(error.to_string()))?;
         let core = Config {
-            root: identity.root,
+            root: config.identity.root.clone(),
             addrs: config.addrs,
             tags: config.tags,
             seeds: config.seeds.len() as u16,
-            verifier: Arc::new(P256Verifier),
+            verifier: Arc::new(RingVerifier),
         };
-        let certificate = identity.certificate.der().to_vec();
-        let me = LocalIdentity { certificate, signer: Box::new(identity.signer) };
-        let member = Member::new(core, me, config.stored, config.seed, now)?;
+        let member =
+            Member::new(core, config.identity.local(), config.stored, config.seed.child("core"), now)?;
         Ok(Self {
             member,
+            links,
+            app: App::default(),
+            seeds: Seeds::new(config.seeds),
             history: History::default(),
-            counters: Counters::default(),
             pending: VecDeque::new(),
-            requests: 0,
+            packet: None,
+            now,
+            core_until: None,
+            core_why: Why::Idle,
+            undrained: true,
+            held: false,
+            budget: TURN_BYTES,
+            lingering: BTreeSet::new(),
+            untold_seeds: None,
+            stopped: false,
         })
     }
 
-    /// Takes one input. Only commands are ever refused; a refused one has changed nothing.
-    pub fn handle(&mut self, _now: Now, _input: Input<'_>) -> Result<(), Refused> {
+    /// Takes one input, and begins a new turn.
+    ///
+    /// # Errors
+    /// Only commands are ever refused; a refused one has changed nothing. [`Refused::Backpressure`]: offer it again
+    /// after the next [`Output::Wait`].
+    pub fn handle(&mut self, now: Now, input: Input<'_>) -> Result<(), Refused> {
+        let now = self.begin_turn(now);
+        match input {
+            Input::Datagram { from, local, ecn, bytes } => self.links.datagram(now, from, local, ecn, bytes),
+            Input::Resolved { seed, addrs } => self.resolved(now, seed, addrs),
+            Input::Persisted { seq } => return self.core(now, Event::Persisted { seq }),
+            Input::Command(command) => return self.command(now, command),
+            Input::Wake => {}
+        }
         Ok(())
     }
 
     /// What to do next. Call until it says [`Output::Wait`]; only there is the next deadline told.
-    pub fn poll(&mut self, _now: Now) -> Output<'_> {
-        match self.pending.pop_front() {
-            Some(event) => Output::Notify(event),
-            None => Output::Wait { until: None, why: Why::Idle },
+    pub fn poll(&mut self, now: Now) -> Output<'_> {
+        let now = self.advance(now);
+        loop {
+            if let Some(pending) = self.pending.pop_front() {
+                return self.tell(pending);
+            }
+            if let Some(event) = self.app.next_event() {
+                return Output::Notify(event);
+            }
+            if let Some(packet) = self.links.next_packet() {
+                let Packet { to, ecn, segment, bytes } = self.packet.insert(packet);
+                return Output::Datagram { to: *to, ecn: *ecn, segment: *segment, bytes };
+            }
+            if !self.step(now) {
+                let (until, why) = self.wait(now);
+                return Output::Wait { until, why };
+            }
         }
     }
 
@@ -222,26 +312,57 @@ impl Node {
 
     /// What has been done so far.
     pub fn counters(&self) -> Counters {
-        self.counters
+        self.links.counters
     }
 
     /// Asks `to`. Exactly one [`NodeEvent::Reply`] follows, at the latest after `timeout`.
-    pub fn request(&mut self, _now: Now, _to: MemberId, _body: &[u8], _timeout: Duration) -> RequestId {
-        let id = RequestId(self.requests);
-        self.requests += 1;
-        self.pending.push_back(NodeEvent::Reply { id, result: Err(RequestError::UnknownMember) });
+    ///
+    /// `body` is at most [`REQUEST_MAX`](crate::limits::REQUEST_MAX) bytes. Dials the member if there is no link to it.
+    pub fn request(&mut self, now: Now, to: MemberId, body: &[u8], timeout: Duration) -> RequestId {
+        let now = self.advance(now);
+        let id = self.app.request(now, to, body, timeout, &mut self.links, &self.member.view());
+        if self.stopped {
+            self.app.cancel(now, id, &mut self.links);
+        }
         id
     }
 
     /// Takes a request back. Its [`NodeEvent::Reply`] says so, unless it has ended already.
-    pub fn cancel(&mut self, _now: Now, _id: RequestId) {}
+    pub fn cancel(&mut self, now: Now, id: RequestId) {
+        let now = self.advance(now);
+        self.app.cancel(now, id, &mut self.links);
+    }
 
-    /// Answers a request; does nothing if its requester is gone.
-    pub fn respond(&mut self, _now: Now, _token: RequestToken, _answer: Result<Vec<u8>, Failure>) {}
+    /// Answers a request; does nothing if its requester is gone, or was answered before.
+    pub fn respond(&mut self, now: Now, token: RequestToken, answer: Result<Vec<u8>, Failure>) {
+        self.advance(now);
+        self.app.respond(token, answer, &mut self.links);
+    }
 
     /// Replaces the seeds; those over [`SEEDS_MAX`] are left out.
-    pub fn set_seeds(&mut self, _now: Now, _seeds: Vec<String>) {}
+    pub fn set_seeds(&mut self, now: Now, mut seeds: Vec<String>) {
+        let now = self.advance(now);
+        seeds.truncate(SEEDS_MAX);
+        let count = seeds.len() as u16;
+        self.seeds.replace(seeds);
+        // A core that refuses it for back-pressure is told again.
+        self.untold_seeds = Some(count);
+        self.tell_seeds(now);
+    }
 
     /// Closes all links and ends all requests. Drain [`Node::poll`] once more, then drop the node.
-    pub fn stop(&mut self, _now: Now) {}
+    pub fn stop(&mut self, now: Now) {
+        let now = self.advance(now);
+        self.stopped = true;
+        self.app.cancel_all(now, &mut self.links);
+        self.links.close_all(now);
+    }
+
+    fn tell(&mut self, pending: Pending) -> Output<'_> {
+        match pending {
+            Pending::Resolve(seed) => Output::Resolve { seed, name: self.seeds.name(seed) },
+            Pending::Persist(seq, what) => Output::Persist { seq, what },
+            Pending::Notify(event) => Output::Notify(event),
+        }
+    }
 }

@@ -23,7 +23,7 @@ mod stream;
 mod tls;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use stream::{Read, StreamKey};
 
@@ -292,11 +292,6 @@ impl Links {
         self.packets.pop_front()
     }
 
-    /// The next event, without taking it.
-    pub(crate) fn peek_event(&self) -> Option<&LinkEvent> {
-        self.events.front()
-    }
-
     /// Takes the next event.
     pub(crate) fn next_event(&mut self) -> Option<LinkEvent> {
         let event = self.events.pop_front()?;
@@ -304,6 +299,12 @@ impl Links {
             self.pings_waiting -= 1;
         }
         Some(event)
+    }
+
+    /// Takes an event back that cannot be handled now.
+    pub(crate) fn put_back(&mut self, event: LinkEvent) {
+        self.pings_waiting += usize::from(matches!(event, LinkEvent::Datagram { .. }));
+        self.events.push_front(event);
     }
 
     /// Queues a frame. False if there is no link: a `Down` says so, or will.
@@ -381,6 +382,11 @@ impl Links {
     /// Whether a lane may have something to read.
     pub(crate) fn has_readable(&self, lane: Lane) -> bool {
         !self.readable[lane as usize].is_empty()
+    }
+
+    /// This member.
+    pub(crate) fn me(&self) -> MemberId {
+        self.me
     }
 
     /// Whether a link to the member is up.

@@ -4,6 +4,7 @@ use super::{Close, LinkEvent, LinkKey, Links};
 use crate::limits::{KEEP_ALIVE, REQUESTS_PER_PEER};
 use ifrit_core::{id::MemberId, time::Now};
 use quinn_proto::{Dir, ReadError, StreamId, VarInt, WriteError};
+use std::ops::RangeInclusive;
 
 /// One stream of one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +16,12 @@ pub(crate) struct StreamKey {
 impl StreamKey {
     pub(super) fn new(link: LinkKey, id: StreamId) -> Self {
         Self { link, id }
+    }
+
+    /// From the first to the last that a link can have.
+    pub(crate) fn all_of(link: LinkKey) -> RangeInclusive<Self> {
+        let (first, last) = (VarInt::from_u32(0).into(), VarInt::MAX.into());
+        Self { link, id: first }..=Self { link, id: last }
     }
 }
 
@@ -28,7 +35,10 @@ pub(crate) enum Read {
     /// The peer has finished it.
     Finished,
     /// The peer has reset it, or the link is gone.
-    Reset,
+    Reset {
+        /// Because it refuses it.
+        refused: bool,
+    },
 }
 
 impl Links {
@@ -43,12 +53,12 @@ impl Links {
     /// Appends up to `max` bytes.
     pub(crate) fn read(&mut self, key: StreamKey, max: usize, into: &mut Vec<u8>) -> Read {
         if self.get_mut(key.link).is_none() {
-            return Read::Reset;
+            return Read::Reset { refused: false };
         }
         self.mark(key.link.slot);
         let read = self.with(key.link.slot, |link| {
             let mut stream = link.conn.recv_stream(key.id);
-            let Ok(mut chunks) = stream.read(true) else { return Read::Reset };
+            let Ok(mut chunks) = stream.read(true) else { return Read::Reset { refused: false } };
             let read = match chunks.next(max) {
                 Ok(Some(chunk)) => {
                     into.extend_from_slice(&chunk.bytes);
@@ -56,12 +66,12 @@ impl Links {
                 }
                 Ok(None) => Read::Finished,
                 Err(ReadError::Blocked) => Read::Blocked,
-                Err(ReadError::Reset(_)) => Read::Reset,
+                Err(ReadError::Reset(code)) => Read::Reset { refused: code == Close::Refused.code() },
             };
             let _ = chunks.finalize();
             read
         });
-        read.unwrap_or(Read::Reset)
+        read.unwrap_or(Read::Reset { refused: false })
     }
 
     /// Writes what the windows take; `None` if the peer wants no more or the link is gone.

@@ -3,4 +3,4 @@
 mod attack;
 mod basic;
 mod stress;
-mod world;
+pub(crate) mod world;

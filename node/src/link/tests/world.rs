@@ -1,9 +1,11 @@
 //! The world: ends with an address each, and a network between them.
 
 use crate::{
+    app::{App, Directory},
     ca::Authority,
     identity::Identity,
     link::{Frame, LinkEvent, Links, Packet},
+    node::NodeEvent,
 };
 use ifrit_core::{
     crypto::{P256Signer, Signer, hash},
@@ -20,51 +22,76 @@ use std::{
 };
 
 /// 2026-01-01 in ms.
-pub(super) const START: Wall = Wall(1_767_225_600_000);
-pub(super) const DAY: u64 = 24 * 3600 * 1000;
-pub(super) const RTT: Duration = Duration::from_millis(5);
+pub(crate) const START: Wall = Wall(1_767_225_600_000);
+pub(crate) const DAY: u64 = 24 * 3600 * 1000;
+pub(crate) const RTT: Duration = Duration::from_millis(5);
 
-pub(super) fn authority(n: u8) -> Authority {
+pub(crate) fn authority(n: u8) -> Authority {
     let key = P256Signer::from_scalar(&[n + 1; 32]).expect("in range");
     let until = Wall(START.0 + 3650 * DAY);
     Authority::create(key, NetworkId([n; 32]), &Wish::default(), START, until).expect("a network")
 }
 
 /// Ids grow with `n`.
-pub(super) fn id(n: u8) -> MemberId {
+pub(crate) fn id(n: u8) -> MemberId {
     MemberId([n; 32])
 }
 
-pub(super) fn identity(authority: &Authority, n: u8) -> Identity {
+pub(crate) fn identity(authority: &Authority, n: u8) -> Identity {
     identity_until(authority, n, Wall(START.0 + 365 * DAY))
 }
 
-pub(super) fn identity_until(authority: &Authority, n: u8, until: Wall) -> Identity {
+pub(crate) fn identity_until(authority: &Authority, n: u8, until: Wall) -> Identity {
     let signer = P256Signer::from_scalar(&[n + 100; 32]).expect("in range");
     let certificate = authority.issue(&signer.public_key(), id(n), START, until, u64::from(n) + 2);
     Identity::new(authority.root().der(), &certificate, signer).expect("own certificate")
 }
 
-pub(super) fn addr(n: u8) -> SocketAddr {
+pub(crate) fn addr(n: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, n], 7000))
 }
 
 /// One member's links, and what they said.
-pub(super) struct End {
-    pub(super) links: Links,
-    pub(super) events: Vec<(Mono, LinkEvent)>,
-    pub(super) frames: Vec<Frame>,
+pub(crate) struct End {
+    pub(crate) links: Links,
+    pub(crate) events: Vec<(Mono, LinkEvent)>,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) app: App,
+    /// What its application was told.
+    pub(crate) told: Vec<NodeEvent>,
+    pub(crate) view: Known,
     /// Refuses frames of these lanes, as a core does that has too much to do.
-    pub(super) refuse: BTreeSet<Lane>,
+    pub(crate) refuse: BTreeSet<Lane>,
+}
+
+/// A view that knows all members below a number and admits whom it is told to.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    below: u8,
+    pub(crate) admits: bool,
+    /// Addresses that are wrong and come first.
+    pub(crate) stale: Vec<SocketAddr>,
+}
+
+impl Directory for Known {
+    fn admits(&self, _: &MemberId) -> bool {
+        self.admits
+    }
+
+    fn addrs(&self, member: &MemberId) -> Option<Vec<SocketAddr>> {
+        let mut addrs = self.stale.clone();
+        addrs.push(addr(member.0[0]));
+        (member.0[0] < self.below).then_some(addrs)
+    }
 }
 
 impl End {
-    pub(super) fn saw(&self, event: &LinkEvent) -> bool {
+    pub(crate) fn saw(&self, event: &LinkEvent) -> bool {
         self.events.iter().any(|(_, seen)| seen == event)
     }
 
     /// Ups and downs of one member, in order.
-    pub(super) fn ups(&self, member: MemberId) -> Vec<bool> {
+    pub(crate) fn ups(&self, member: MemberId) -> Vec<bool> {
         let of = |event: &LinkEvent| match event {
             LinkEvent::Up { member: of, .. } if *of == member => Some(true),
             LinkEvent::Down { member: of } if *of == member => Some(false),
@@ -73,29 +100,29 @@ impl End {
         self.events.iter().filter_map(|(_, event)| of(event)).collect()
     }
 
-    pub(super) fn at(&self, find: impl Fn(&LinkEvent) -> bool) -> Option<Mono> {
+    pub(crate) fn at(&self, find: impl Fn(&LinkEvent) -> bool) -> Option<Mono> {
         self.events.iter().find(|(_, event)| find(event)).map(|(at, _)| *at)
     }
 }
 
-pub(super) struct World {
-    pub(super) now: Mono,
+pub(crate) struct World {
+    pub(crate) now: Mono,
     origin: Instant,
-    pub(super) ends: BTreeMap<u8, End>,
+    pub(crate) ends: BTreeMap<u8, End>,
     wire: BTreeMap<(Mono, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
     sent: u64,
     /// Share of packets lost, in percent.
-    pub(super) loss: u64,
+    pub(crate) loss: u64,
     /// Addresses that nothing reaches and nothing leaves.
-    pub(super) black: BTreeSet<u8>,
+    pub(crate) black: BTreeSet<u8>,
     /// Flips bits of this share of packets, in percent, besides.
-    pub(super) noise: u64,
-    pub(super) authority: Authority,
-    pub(super) wall_ahead: Duration,
+    pub(crate) noise: u64,
+    pub(crate) authority: Authority,
+    pub(crate) wall_ahead: Duration,
 }
 
 impl World {
-    pub(super) fn new(members: u8) -> Self {
+    pub(crate) fn new(members: u8) -> Self {
         let mut world = Self {
             now: Mono(0),
             origin: Instant::now(),
@@ -115,60 +142,69 @@ impl World {
     }
 
     /// Starts member `n`, or starts it anew.
-    pub(super) fn start(&mut self, n: u8) {
+    pub(crate) fn start(&mut self, n: u8) {
         let identity = identity(&self.authority, n);
         self.start_as(n, &identity);
     }
 
-    pub(super) fn start_as(&mut self, n: u8, identity: &Identity) {
+    pub(crate) fn start_as(&mut self, n: u8, identity: &Identity) {
         let seed = Seed(hash(b"test", &[&[n], &self.sent.to_le_bytes()]));
         let links = Links::new(identity, seed, self.origin).expect("a good identity");
-        let end = End { links, events: Vec::new(), frames: Vec::new(), refuse: BTreeSet::new() };
+        let view = Known { below: 50, admits: true, stale: Vec::new() };
+        let end = End {
+            links,
+            events: Vec::new(),
+            frames: Vec::new(),
+            app: App::default(),
+            told: Vec::new(),
+            view,
+            refuse: BTreeSet::new(),
+        };
         self.ends.insert(n, end);
     }
 
-    pub(super) fn at(&self) -> Now {
+    pub(crate) fn at(&self) -> Now {
         Now { mono: self.now, wall: START + self.now.since(Mono(0)) + self.wall_ahead }
     }
 
-    pub(super) fn end(&mut self, n: u8) -> &mut End {
+    pub(crate) fn end(&mut self, n: u8) -> &mut End {
         self.ends.get_mut(&n).expect("started")
     }
 
-    pub(super) fn dial(&mut self, from: u8, to: u8) {
+    pub(crate) fn dial(&mut self, from: u8, to: u8) {
         let now = self.at();
         self.end(from).links.dial(now, id(to), addr(to));
     }
 
-    pub(super) fn frame(&mut self, from: u8, to: u8, lane: Lane, bytes: &[u8]) {
+    pub(crate) fn frame(&mut self, from: u8, to: u8, lane: Lane, bytes: &[u8]) {
         let now = self.at();
         assert!(self.end(from).links.send_frame(now, id(to), lane, bytes), "a link");
     }
 
-    pub(super) fn ping(&mut self, from: u8, to: u8, bytes: &[u8]) -> bool {
+    pub(crate) fn ping(&mut self, from: u8, to: u8, bytes: &[u8]) -> bool {
         let now = self.at();
         self.end(from).links.send_ping(now, id(to), bytes)
     }
 
     /// Two members with a link between them.
-    pub(super) fn pair() -> Self {
+    pub(crate) fn pair() -> Self {
         let mut world = Self::new(2);
         world.dial(1, 2);
         world.until(|world| world.linked(1, 2));
         world
     }
 
-    pub(super) fn linked(&self, a: u8, b: u8) -> bool {
+    pub(crate) fn linked(&self, a: u8, b: u8) -> bool {
         self.ends[&a].links.is_up(&id(b)) && self.ends[&b].links.is_up(&id(a))
     }
 
-    pub(super) fn inject(&mut self, from: u8, to: u8, bytes: Vec<u8>) {
+    pub(crate) fn inject(&mut self, from: u8, to: u8, bytes: Vec<u8>) {
         self.sent += 1;
         self.wire.insert((self.now, self.sent), (addr(from), addr(to), bytes));
     }
 
     /// Runs until `done`, or fails after ten virtual minutes.
-    pub(super) fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+    pub(crate) fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
         let limit = self.now + Duration::from_secs(600);
         self.settle();
         while !done(self) {
@@ -177,7 +213,7 @@ impl World {
         }
     }
 
-    pub(super) fn run(&mut self, span: Duration) {
+    pub(crate) fn run(&mut self, span: Duration) {
         let end = self.now + span;
         self.settle();
         while self.next().is_some_and(|at| at <= end) {
@@ -196,7 +232,8 @@ impl World {
 
     fn next(&self) -> Option<Mono> {
         let packet = self.wire.keys().next().map(|(at, _)| *at);
-        let timer = self.ends.values().filter_map(|end| end.links.deadline()).min();
+        let timers = |end: &End| end.links.deadline().into_iter().chain(end.app.deadline()).min();
+        let timer = self.ends.values().filter_map(timers).min();
         Some(packet.into_iter().chain(timer).min()?.max(self.now))
     }
 
@@ -210,13 +247,16 @@ impl World {
             let end = self.ends.iter_mut().find(|(n, _)| addr(**n) == to);
             end.into_iter().for_each(|(_, end)| end.links.datagram(now, from, None, None, &bytes));
         }
-        self.ends.values_mut().for_each(|end| end.links.wake(now));
+        for end in self.ends.values_mut() {
+            end.links.wake(now);
+            end.app.wake(now, &mut end.links);
+        }
         self.settle();
         true
     }
 
     /// Lets all members do their work.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let now = self.at();
         let mut sent = Vec::new();
         for (n, end) in &mut self.ends {
@@ -227,8 +267,15 @@ impl World {
                     busy = true;
                 }
                 while let Some(event) = end.links.next_event() {
+                    end.app.on_link(now, &event, &mut end.links, &end.view);
                     end.events.push((now.mono, event));
                     busy = true;
+                }
+                while end.app.read(now, 64 * 1024, &mut end.links, &end.view).is_some() {
+                    busy = true;
+                }
+                while let Some(event) = end.app.next_event() {
+                    end.told.push(event);
                 }
                 for lane in Lane::ALL {
                     while let Some(frame) = end.links.next_frame(now, lane) {

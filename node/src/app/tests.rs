@@ -1,0 +1,241 @@
+//! Requests between a few members in virtual time.
+
+use super::*;
+use crate::{
+    limits::*,
+    link::tests::world::{World, addr, id},
+};
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn ask(world: &mut World, from: u8, to: u8, body: &[u8], timeout: Duration) -> RequestId {
+    let now = world.at();
+    let end = world.end(from);
+    end.app.request(now, id(to), body, timeout, &mut end.links, &end.view)
+}
+
+fn answer(world: &mut World, n: u8, token: RequestToken, answer: Result<Vec<u8>, Failure>) {
+    let end = world.end(n);
+    end.app.respond(token, answer, &mut end.links);
+}
+
+/// The requests that member `n` was told.
+fn asked(world: &mut World, n: u8) -> Vec<(RequestToken, MemberId, Vec<u8>)> {
+    let request = |event: &NodeEvent| match event {
+        NodeEvent::Request { token, from, body } => Some((*token, *from, body.clone())),
+        _ => None,
+    };
+    world.end(n).told.iter().filter_map(request).collect()
+}
+
+/// The ends of a request; there may be only one.
+fn ends(world: &mut World, n: u8, of: RequestId) -> Vec<Result<Vec<u8>, RequestError>> {
+    let reply = |event: &NodeEvent| match event {
+        NodeEvent::Reply { id, result } if *id == of => Some(result.clone()),
+        _ => None,
+    };
+    world.end(n).told.iter().filter_map(reply).collect()
+}
+
+fn until_asked(world: &mut World, n: u8) -> RequestToken {
+    world.until(|world| !asked(world, n).is_empty());
+    asked(world, n)[0].0
+}
+
+/// Waits for the end of a request, and a minute longer for a second one.
+fn the_end(world: &mut World, n: u8, of: RequestId) -> Result<Vec<u8>, RequestError> {
+    world.until(|world| !ends(world, n, of).is_empty());
+    world.run(Duration::from_secs(60));
+    let mut ends = ends(world, n, of);
+    assert_eq!(ends.len(), 1, "exactly one end");
+    ends.remove(0)
+}
+
+#[test]
+fn a_request_dials_and_is_answered() {
+    let mut world = World::new(2);
+    let request = ask(&mut world, 1, 2, b"hello", LONG);
+    let token = until_asked(&mut world, 2);
+    assert_eq!(asked(&mut world, 2), [(token, id(1), b"hello".to_vec())]);
+    answer(&mut world, 2, token, Ok(b"world".to_vec()));
+    assert_eq!(the_end(&mut world, 1, request), Ok(b"world".to_vec()));
+    assert!(world.ends.values().all(|end| end.app.streams.is_empty()));
+}
+
+#[test]
+fn empty_and_largest_bodies_travel_both_ways() {
+    for size in [0, 1, REQUEST_MAX] {
+        let mut world = World::pair();
+        let body = vec![7; size];
+        let request = ask(&mut world, 2, 1, &body, LONG);
+        let token = until_asked(&mut world, 1);
+        assert_eq!(asked(&mut world, 1)[0].2, body);
+        answer(&mut world, 1, token, Ok(body.clone()));
+        assert_eq!(the_end(&mut world, 2, request), Ok(body));
+    }
+}
+
+#[test]
+fn requests_survive_loss() {
+    let mut world = World::new(2);
+    world.loss = 20;
+    let requests: Vec<_> = (0..20).map(|n| ask(&mut world, 1, 2, &[n; 5000], LONG * 10)).collect();
+    world.until(|world| asked(world, 2).len() == 20);
+    for (token, _, body) in asked(&mut world, 2) {
+        answer(&mut world, 2, token, Ok(body));
+    }
+    for (n, request) in requests.into_iter().enumerate() {
+        world.until(|world| !ends(world, 1, request).is_empty());
+        assert_eq!(ends(&mut world, 1, request), [Ok(vec![n as u8; 5000])]);
+    }
+}
+
+#[test]
+fn a_failure_travels_as_code_and_text() {
+    let mut world = World::pair();
+    let request = ask(&mut world, 1, 2, b"?", LONG);
+    let token = until_asked(&mut world, 2);
+    let text = "é".repeat(FAILURE_TEXT_MAX);
+    answer(&mut world, 2, token, Err(Failure { code: 418, text }));
+    let Err(RequestError::Remote(failure)) = the_end(&mut world, 1, request) else { panic!("a failure") };
+    assert_eq!((failure.code, failure.text), (418, "é".repeat(FAILURE_TEXT_MAX / 2)));
+}
+
+#[test]
+fn a_deadline_ends_a_request_and_the_late_answer_is_ignored() {
+    let mut world = World::pair();
+    let before = world.now;
+    let request = ask(&mut world, 1, 2, b"?", Duration::from_secs(2));
+    let token = until_asked(&mut world, 2);
+    world.until(|world| !ends(world, 1, request).is_empty());
+    assert_eq!(world.now.since(before), Duration::from_secs(2));
+    world.run(Duration::from_secs(1));
+    assert!(world.end(2).app.streams.is_empty(), "the answerer has heard of it");
+    answer(&mut world, 2, token, Ok(b"late".to_vec()));
+    assert_eq!(the_end(&mut world, 1, request), Err(RequestError::Timeout));
+}
+
+#[test]
+fn a_long_wait_keeps_the_link_alive() {
+    let mut world = World::pair();
+    let request = ask(&mut world, 1, 2, b"?", Duration::from_secs(1000));
+    let token = until_asked(&mut world, 2);
+    world.run(IDLE_TIMEOUT * 5);
+    answer(&mut world, 2, token, Ok(b"at last".to_vec()));
+    world.until(|world| !ends(world, 1, request).is_empty());
+    assert_eq!(ends(&mut world, 1, request), [Ok(b"at last".to_vec())]);
+    world.until(|world| !world.linked(1, 2));
+}
+
+#[test]
+fn a_cancelled_request_ends_at_both_ends() {
+    let mut world = World::pair();
+    let request = ask(&mut world, 1, 2, b"?", LONG);
+    until_asked(&mut world, 2);
+    let now = world.at();
+    let end = world.end(1);
+    end.app.cancel(now, request, &mut end.links);
+    assert_eq!(the_end(&mut world, 1, request), Err(RequestError::Cancelled));
+    assert!(world.end(2).app.streams.is_empty());
+    assert_eq!(world.end(2).app.incoming.shares().count(), 0);
+}
+
+#[test]
+fn what_is_too_large_is_never_sent() {
+    let mut world = World::pair();
+    let request = ask(&mut world, 1, 2, &vec![0; REQUEST_MAX + 1], LONG);
+    assert_eq!(the_end(&mut world, 1, request), Err(RequestError::too_large()));
+    assert!(asked(&mut world, 2).is_empty());
+    let request = ask(&mut world, 1, 2, b"?", LONG);
+    let token = until_asked(&mut world, 2);
+    answer(&mut world, 2, token, Ok(vec![0; REQUEST_MAX + 1]));
+    assert_eq!(the_end(&mut world, 1, request), Err(RequestError::too_large()));
+}
+
+#[test]
+fn an_unknown_member_is_told_at_once() {
+    let mut world = World::new(1);
+    let request = ask(&mut world, 1, 99, b"?", LONG);
+    world.settle();
+    assert_eq!(ends(&mut world, 1, request), [Err(RequestError::UnknownMember)]);
+}
+
+#[test]
+fn a_member_that_nobody_reaches_ends_its_requests() {
+    let mut world = World::new(1);
+    let requests = [ask(&mut world, 1, 9, b"1", LONG), ask(&mut world, 1, 9, b"2", LONG)];
+    for request in requests {
+        world.until(|world| !ends(world, 1, request).is_empty());
+        assert_eq!(ends(&mut world, 1, request), [Err(RequestError::Unreachable)]);
+    }
+    // Right after that a third one does not dial again.
+    let dials = world.end(1).links.counters.dials;
+    let request = ask(&mut world, 1, 9, b"3", LONG);
+    world.settle();
+    assert_eq!(ends(&mut world, 1, request), [Err(RequestError::Unreachable)]);
+    assert_eq!(world.end(1).links.counters.dials, dials);
+}
+
+#[test]
+fn the_next_address_is_tried() {
+    let mut world = World::new(2);
+    world.end(1).view.stale = vec![addr(77)];
+    let request = ask(&mut world, 1, 2, b"?", LONG);
+    let token = until_asked(&mut world, 2);
+    answer(&mut world, 2, token, Ok(vec![]));
+    assert_eq!(the_end(&mut world, 1, request), Ok(vec![]));
+}
+
+#[test]
+fn a_member_that_is_not_admitted_is_refused() {
+    let mut world = World::pair();
+    world.end(2).view.admits = false;
+    let request = ask(&mut world, 1, 2, b"?", LONG);
+    assert_eq!(the_end(&mut world, 1, request), Err(RequestError::Refused));
+    assert!(asked(&mut world, 2).is_empty());
+    assert_eq!(world.end(2).links.counters.requests_refused, 1);
+}
+
+#[test]
+fn a_lost_link_ends_its_requests() {
+    let mut world = World::pair();
+    let request = ask(&mut world, 1, 2, b"?", Duration::from_secs(300));
+    until_asked(&mut world, 2);
+    world.black.insert(2);
+    assert_eq!(the_end(&mut world, 1, request), Err(RequestError::Unreachable));
+}
+
+#[test]
+fn more_requests_than_the_peers_credit_wait_their_turn() {
+    let mut world = World::new(2);
+    let total = REQUESTS_PER_PEER * 3;
+    let requests: Vec<_> = (0..total).map(|_| ask(&mut world, 1, 2, b"?", LONG * 10)).collect();
+    let mut answered = 0;
+    while answered < total {
+        world.until(|world| asked(world, 2).len() > answered);
+        assert!(asked(&mut world, 2).len() - answered <= REQUESTS_PER_PEER, "no more than its credit");
+        for (token, ..) in asked(&mut world, 2).split_off(answered) {
+            answer(&mut world, 2, token, Ok(vec![1]));
+            answered += 1;
+        }
+    }
+    for request in requests {
+        world.until(|world| !ends(world, 1, request).is_empty());
+        assert_eq!(ends(&mut world, 1, request), [Ok(vec![1])]);
+    }
+}
+
+#[test]
+fn one_peer_cannot_fill_the_memory() {
+    let mut world = World::pair();
+    let requests: Vec<_> =
+        (0..8).map(|_| ask(&mut world, 1, 2, &vec![0; REQUEST_MAX - 1], LONG * 10)).collect();
+    for request in &requests[4..] {
+        world.until(|world| !ends(world, 1, *request).is_empty());
+    }
+    let taken = asked(&mut world, 2).len();
+    let refused =
+        requests.iter().filter(|r| ends(&mut world, 1, **r) == [Err(RequestError::Refused)]).count();
+    assert!(taken <= REQUEST_BYTES_PER_PEER / REQUEST_MAX && taken + refused == 8, "{taken} {refused}");
+}

@@ -1,0 +1,307 @@
+//! One turn: what links and core have to say to each other, in order of importance.
+
+use super::{Node, NodeEvent, Pending, Save, WaitFor};
+use crate::{
+    limits::{REFUSED_RETRY, TURN_BYTES},
+    link::{Frame, LinkEvent},
+};
+use ifrit_core::{
+    action::{Action, HangUp, Persist},
+    event::{Command, Event, Lane, Refused},
+    id::MemberId,
+    time::{Mono, Now},
+};
+use std::net::SocketAddr;
+
+/// What the core wants of links, without its borrows.
+enum Wish {
+    Dial(MemberId, SocketAddr),
+    Seed(u16),
+    HangUp(MemberId, HangUp),
+    Unsent(u64),
+}
+
+impl Node {
+    /// Neither clock goes back: the monotonic one stands still, the wall clock is as it is.
+    pub(super) fn advance(&mut self, now: Now) -> Now {
+        self.now = Now { mono: self.now.mono.max(now.mono), wall: now.wall };
+        self.now
+    }
+
+    /// Begins a turn: a fresh budget, what was refused is offered again, and timers that are due.
+    pub(super) fn begin_turn(&mut self, now: Now) -> Now {
+        let now = self.advance(now);
+        self.budget = TURN_BYTES;
+        self.held = false;
+        self.links.retry_frames();
+        self.links.wake(now);
+        self.app.wake(now, &mut self.links);
+        self.end_lingering(now);
+        self.tell_seeds(now);
+        if self.core_until.is_some_and(|until| until <= now.mono) && !self.stopped {
+            // Never refused.
+            let _ = self.core(now, Event::Wake);
+        }
+        now
+    }
+
+    /// The one way into the core.
+    pub(super) fn core(&mut self, now: Now, event: Event<'_>) -> Result<(), Refused> {
+        self.undrained = true;
+        self.member.handle(now, event)
+    }
+
+    pub(super) fn command(&mut self, now: Now, command: Command) -> Result<(), Refused> {
+        let certificate = match &command {
+            Command::SetCertificate(der) => Some(der.clone()),
+            _ => None,
+        };
+        self.core(now, Event::Command(command))?;
+        if let Some(der) = certificate {
+            // The core has accepted it: same key, same id. TLS that still refuses it keeps the old one.
+            let shown = self.links.set_certificate(&der);
+            shown.map_err(|error| tracing::error!(%error, "TLS refuses the new certificate")).ok();
+        }
+        Ok(())
+    }
+
+    /// Tells the core how many seeds there are, once it takes it.
+    pub(super) fn tell_seeds(&mut self, now: Now) {
+        if let Some(count) = self.untold_seeds
+            && self.core(now, Event::Command(Command::SetSeeds(count))) != Err(Refused::Backpressure)
+        {
+            self.untold_seeds = None;
+        }
+    }
+
+    /// Does one piece of work; false if there is none left for this turn.
+    pub(super) fn step(&mut self, now: Now) -> bool {
+        if self.links.work(now) {
+            return true;
+        }
+        if self.stopped {
+            return self.links.next_event().is_some();
+        }
+        self.link_event(now) || self.drain(now) || (!self.held && self.streams(now))
+    }
+
+    /// When to be woken, and for what.
+    pub(super) fn wait(&self, now: Now) -> (Option<Mono>, WaitFor) {
+        let backlog =
+            Lane::ALL.into_iter().any(|lane| self.links.has_readable(lane)) || self.app.has_readable();
+        if self.stopped {
+            return (None, WaitFor::Input);
+        }
+        if backlog && !self.held {
+            return (Some(now.mono), WaitFor::Backlog);
+        }
+        let refused = self.held || self.links.has_kept_frames() || self.untold_seeds.is_some();
+        let again = refused.then_some((now.mono + REFUSED_RETRY, WaitFor::Backlog));
+        let core = self.core_until.map(|at| (at, WaitFor::Core(self.core_why)));
+        let links = self.links.deadline().map(|at| (at, WaitFor::Link));
+        let requests = self.app.deadline().map(|at| (at, WaitFor::Request));
+        let first = [again, core, links, requests].into_iter().flatten().min_by_key(|(at, _)| *at);
+        first.map_or((None, WaitFor::Input), |(at, why)| (Some(at), why))
+    }
+
+    /// Hands one event of links on.
+    fn link_event(&mut self, now: Now) -> bool {
+        if self.held {
+            return false;
+        }
+        let Some(event) = self.links.next_event() else { return false };
+        if self.tell_core(now, &event) == Err(Refused::Backpressure) {
+            // A network may lose datagrams. Nothing else may be lost, or overtaken.
+            if !matches!(event, LinkEvent::Datagram { .. }) {
+                self.held = true;
+                self.links.put_back(event);
+            }
+            return true;
+        }
+        self.app.on_link(now, &event, &mut self.links, &self.member.view());
+        true
+    }
+
+    /// Tells the core what concerns it.
+    fn tell_core(&mut self, now: Now, event: &LinkEvent) -> Result<(), Refused> {
+        if self.is_of_lingering(event) {
+            return Ok(());
+        }
+        let event = match event {
+            LinkEvent::Up { member, certificate } => Event::LinkUp { member: *member, certificate },
+            LinkEvent::Down { member } => Event::LinkDown { member: *member },
+            LinkEvent::SeedUp { seed, member } => return self.seed_up(now, *seed, *member),
+            LinkEvent::SeedDown { seed } => return self.seed_down(now, *seed),
+            LinkEvent::Datagram { from, bytes } => Event::Datagram { from: *from, bytes },
+            LinkEvent::Acked { member } => Event::Acked { member: *member },
+            LinkEvent::Written { member, lane, bytes } => {
+                Event::Written { member: *member, lane: *lane, bytes: *bytes }
+            }
+            LinkEvent::Opened { .. }
+            | LinkEvent::Readable { .. }
+            | LinkEvent::Writable { .. }
+            | LinkEvent::Available { .. }
+            | LinkEvent::Gone { .. } => return Ok(()),
+        };
+        self.core(now, event)
+    }
+
+    /// Whether an event is about a link that the core has hung up already. The link's end, or a new one, ends that.
+    fn is_of_lingering(&mut self, event: &LinkEvent) -> bool {
+        match event {
+            LinkEvent::Down { member } => self.lingering.remove(member),
+            LinkEvent::Up { member, .. } => {
+                self.lingering.remove(member);
+                false
+            }
+            LinkEvent::Datagram { from: member, .. }
+            | LinkEvent::Acked { member }
+            | LinkEvent::Written { member, .. } => self.lingering.contains(member),
+            _ => false,
+        }
+    }
+
+    fn seed_up(&mut self, now: Now, key: u32, member: MemberId) -> Result<(), Refused> {
+        let Some(seed) = self.seeds.number(key) else { return Ok(()) };
+        self.core(now, Event::SeedUp { seed, member })?;
+        self.seeds.done(seed);
+        Ok(())
+    }
+
+    /// An address of a seed came to nothing: the next one, or the end.
+    fn seed_down(&mut self, now: Now, key: u32) -> Result<(), Refused> {
+        match self.seeds.number(key) {
+            Some(seed) => self.try_seed(now, seed),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn resolved(&mut self, now: Now, seed: u16, addrs: &[SocketAddr]) {
+        self.seeds.resolved(seed, addrs);
+        if self.try_seed(now, seed) == Err(Refused::Backpressure) {
+            // Told again as if an address had failed.
+            self.links.put_back(LinkEvent::SeedDown { seed: self.seeds.key(seed) });
+        }
+    }
+
+    fn try_seed(&mut self, now: Now, seed: u16) -> Result<(), Refused> {
+        if let Some((key, addr)) = self.seeds.next(seed) {
+            self.links.dial_seed(now, key, addr);
+            return Ok(());
+        }
+        if self.seeds.is_asked(seed) {
+            self.core(now, Event::SeedDown { seed })?;
+            self.seeds.done(seed);
+        }
+        Ok(())
+    }
+
+    /// Carries out what the core wants; false if it wanted nothing since the last time.
+    fn drain(&mut self, now: Now) -> bool {
+        if !std::mem::take(&mut self.undrained) {
+            return false;
+        }
+        let mut wishes = Vec::new();
+        loop {
+            match self.member.poll_action() {
+                Action::Datagram { to, token, bytes } => {
+                    if !self.links.send_ping(now, to, bytes) {
+                        wishes.push(Wish::Unsent(token));
+                    }
+                }
+                Action::Frame { to, lane, bytes } => _ = self.links.send_frame(now, to, lane, bytes),
+                Action::Dial { member, addr } => wishes.push(Wish::Dial(member, addr)),
+                Action::DialSeed { seed } => wishes.push(Wish::Seed(seed)),
+                Action::HangUp { member, why } => wishes.push(Wish::HangUp(member, why)),
+                Action::Persist { seq, what } => {
+                    let what = match what {
+                        Persist::EpochCeiling(ceiling) => Save::EpochCeiling(ceiling),
+                        Persist::Records => Save::Records(self.snapshot()),
+                    };
+                    self.pending.push_back(Pending::Persist(seq, what));
+                }
+                Action::Notify(notice) => {
+                    self.history.record(now, &notice);
+                    self.pending.push_back(Pending::Notify(NodeEvent::Member(notice)));
+                }
+                Action::Wait { until, why } => {
+                    (self.core_until, self.core_why) = (until, why);
+                    break;
+                }
+            }
+            wishes.drain(..).for_each(|wish| self.grant(now, wish));
+        }
+        true
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        let mut records = Vec::new();
+        self.member.view().snapshot(&mut records);
+        records
+    }
+
+    fn grant(&mut self, now: Now, wish: Wish) {
+        match wish {
+            Wish::Dial(member, addr) => {
+                if self.lingering.remove(&member) {
+                    // The core wants a fresh link; the old one was only for requests.
+                    self.links.close(now, member, HangUp::Idle);
+                }
+                self.links.dial(now, member, addr);
+            }
+            Wish::Seed(seed) if self.seeds.ask(seed) => self.pending.push_back(Pending::Resolve(seed)),
+            Wish::Seed(_) => {}
+            Wish::HangUp(member, HangUp::Idle) if self.app.asks(&member) => {
+                self.lingering.insert(member);
+            }
+            Wish::HangUp(member, why) => {
+                self.lingering.remove(&member);
+                self.links.close(now, member, why);
+            }
+            Wish::Unsent(token) => {
+                // No miss; a core that is too busy to hear it counts one, which others outvote.
+                let _ = self.core(now, Event::Unsent { token });
+            }
+        }
+    }
+
+    /// Reads streams: Urgent first, the rest while the turn's budget lasts.
+    fn streams(&mut self, now: Now) -> bool {
+        if let Some(frame) = self.links.next_frame(now, Lane::Urgent) {
+            self.frame(now, frame);
+            return true;
+        }
+        if self.budget == 0 {
+            return false;
+        }
+        for lane in [Lane::Records, Lane::Walk] {
+            if let Some(frame) = self.links.next_frame(now, lane) {
+                self.budget = self.budget.saturating_sub(frame.bytes.len());
+                self.frame(now, frame);
+                return true;
+            }
+        }
+        let read = self.app.read(now, self.budget, &mut self.links, &self.member.view());
+        self.budget = self.budget.saturating_sub(read.unwrap_or(0));
+        read.is_some()
+    }
+
+    fn frame(&mut self, now: Now, frame: Frame) {
+        if self.lingering.contains(&frame.from) {
+            return;
+        }
+        let event = Event::Frame { from: frame.from, lane: frame.lane, bytes: &frame.bytes };
+        if self.core(now, event) == Err(Refused::Backpressure) {
+            self.links.keep_frame(frame);
+        }
+    }
+
+    /// Hangs up what only open requests have kept.
+    fn end_lingering(&mut self, now: Now) {
+        let over: Vec<_> = self.lingering.iter().copied().filter(|member| !self.app.asks(member)).collect();
+        for member in over {
+            self.lingering.remove(&member);
+            self.links.close(now, member, HangUp::Idle);
+        }
+    }
+}
