@@ -8,6 +8,7 @@ use crate::{
     params::NetworkParams,
     read::Reader,
     tags::{BODY_ACCUSATION, BODY_VERSION},
+    wire::{Bundle, Frame},
 };
 use alloc::vec::Vec;
 
@@ -90,6 +91,14 @@ impl Accusation {
     /// The hash of the body: the accusation's identity.
     pub fn hash(&self) -> &Hash {
         &self.hash
+    }
+
+    /// A frame that brings nothing but this accusation, as peers send it to each other. Whoever gets it judges it by R1
+    /// to R3 whatever the sender meant: for demonstrations and for tests of liars.
+    pub fn frame(&self) -> Vec<u8> {
+        let accusations = alloc::vec![self.signed.bytes()];
+        Frame::Records(alloc::vec![Bundle { id: self.accused, certificate: None, note: None, accusations }])
+            .encode()
     }
 
     /// The bytes as they travel.

@@ -3,21 +3,21 @@
 use super::{
     Runtime, Socket,
     client::{CALLS_MAX, Client, Facts},
-    clock::Clock,
+    clock::{Clock, wall},
     error::StartError,
     events::Registry,
     handler::Handler,
     run::{Loop, Parts},
-    stand_in::enrol,
     wire,
 };
 use crate::{
     app::Failure,
+    enrol::enrol,
     identity::Identity,
     node::{Node, NodeConfig},
     store::{Loaded, Store},
 };
-use ifrit_core::{id::MemberId, limits::SEEDS_MAX, seed::Seed};
+use ifrit_core::{id::MemberId, limits::SEEDS_MAX, seed::Seed, time::Wall};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{fmt, future::Future, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -124,8 +124,8 @@ impl<R: Runtime> Builder<R> {
         let local_addr = socket.local_addr().map_err(|error| StartError::bind(self.bind, error))?;
         let addrs = advertised(self.advertise, local_addr)?;
         let origin = Origin { identity: self.identity, dir: self.data_dir, invite: self.invite };
-        let on_disk = addrs.clone();
-        let blocking = self.runtime.spawn_blocking(move || origin.load(&on_disk));
+        let (on_disk, now) = (addrs.clone(), wall());
+        let blocking = self.runtime.spawn_blocking(move || origin.load(&on_disk, now));
         let (identity, store, loaded) = blocking.await.ok_or(StartError::NoRuntime)??;
 
         let (id, network) = (identity.id(), identity.root.params);
@@ -173,14 +173,14 @@ struct Origin {
 
 impl Origin {
     /// Blocks: disk, and the CA if an invite is to be used.
-    fn load(self, addrs: &[SocketAddr]) -> Result<(Identity, Option<Store>, Loaded), StartError> {
+    fn load(self, addrs: &[SocketAddr], now: Wall) -> Result<(Identity, Option<Store>, Loaded), StartError> {
         let Some(dir) = self.dir else {
             return Ok((self.identity.ok_or(StartError::NoIdentity)?, None, Loaded::default()));
         };
         let mut store = Store::open(&dir)?;
         let identity = match (self.identity, store.identity()?, self.invite) {
             (Some(identity), _, _) | (None, Some(identity), _) => identity,
-            (None, None, Some(invite)) => enrol(&invite, &mut store, addrs)?,
+            (None, None, Some(invite)) => enrol(&invite, &mut store, addrs, now)?,
             // Names the missing file, and what to do.
             (None, None, None) => Identity::load(&dir)?,
         };

@@ -31,7 +31,7 @@ impl Clock {
 
 /// A clock before 1970 counts as 1970: certificates then say that it is wrong.
 #[expect(clippy::disallowed_methods, reason = "here time is asked for, to be handed in")]
-fn wall() -> Wall {
+pub(super) fn wall() -> Wall {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Wall(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,7 +1,6 @@
 //! What can go wrong, and what to do about it.
 
-use super::EnrolError;
-use crate::{identity::IdentityError, node::NodeError, store::StoreError};
+use crate::{enrol::EnrolError, identity::IdentityError, node::NodeError, store::StoreError};
 use ifrit_core::event::Refused;
 use std::{io, net::SocketAddr};
 

@@ -19,7 +19,6 @@ mod handler;
 mod run;
 mod runtime;
 mod saver;
-mod stand_in;
 #[cfg(test)]
 mod testing;
 mod waits;
@@ -35,4 +34,3 @@ pub use handler::{
 };
 pub use run::{LEAVE_MARGIN, STOP_LIMIT};
 pub use runtime::{Runtime, Socket};
-pub use stand_in::*;
