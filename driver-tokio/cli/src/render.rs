@@ -52,7 +52,7 @@ fn tally(rows: &[MemberRow]) -> String {
 fn style_of(state: &str) -> Style {
     match state {
         "live" | "up" | "rebutted" | "joined" => GOOD,
-        "left" | "updated" => DIM,
+        "left" | "updated" | "watching" => DIM,
         "accused" | "gray" | "expired" | "slow" | "lagged" | "seeds-unreachable" => WARN,
         _ => BAD,
     }

@@ -216,6 +216,12 @@ impl EventRow {
             .epoch(accusation.epoch)
     }
 
+    /// The first that a monitor sees: from now on it misses nothing.
+    pub(crate) fn watching(me: MemberId, live: usize) -> Self {
+        Self::of("watching", Some(me))
+            .detail(format!("sees {live} live members; events follow as they happen"))
+    }
+
     /// The reader was too slow: this many events are missing here.
     pub(crate) fn lagged(missed: u64) -> Self {
         Self::of("lagged", None).detail(format!("{missed} events are missing here: the reader was too slow"))

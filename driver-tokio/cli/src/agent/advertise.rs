@@ -1,6 +1,7 @@
 //! Which address to tell the others.
 
 use crate::args::AgentArgs;
+use ifrit_node::invite::Invite;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::UdpSocket;
 
@@ -9,11 +10,16 @@ const FAR: &str = "192.0.2.1:9";
 
 /// What to advertise: what the user said, nothing if the socket listens on one address only, else the address of
 /// this machine from which it reaches the CA, a seed, or whatever is far away; the port is the socket's (0).
-pub(crate) async fn choose(args: &AgentArgs, near: Option<String>) -> Option<SocketAddr> {
+pub(crate) async fn choose(args: &AgentArgs) -> Option<SocketAddr> {
     if args.advertise.is_some() || !args.listen.ip().is_unspecified() {
         return args.advertise;
     }
-    let targets = near.into_iter().chain(args.seed_addr.iter().cloned()).chain([FAR.to_owned()]);
+    let invite = args.join.as_deref().and_then(|invite| invite.parse::<Invite>().ok());
+    let targets = invite
+        .map(|invite| invite.ca)
+        .into_iter()
+        .chain(args.seed_addr.iter().cloned())
+        .chain([FAR.to_owned()]);
     for target in targets {
         if let Some(ip) = local_ip_towards(&target, args.listen.is_ipv4()).await {
             return Some(SocketAddr::new(ip, 0));

@@ -1,7 +1,7 @@
 //! Why an agent does not start, in the words of the command line, and whose fault it is.
 
 use crate::{args::AgentArgs, error::bad_input};
-use ifrit_node::identity::IdentityError;
+use ifrit_node::{enrol::EnrolError, identity::IdentityError, store::StoreError};
 use ifrit_tokio::StartError;
 
 pub(super) fn explain_start(error: StartError, args: &AgentArgs) -> anyhow::Error {
@@ -19,6 +19,24 @@ pub(super) fn explain_start(error: StartError, args: &AgentArgs) -> anyhow::Erro
         )),
         StartError::Bind { addr, source } => anyhow::Error::new(source)
             .context(format!("cannot listen on {addr}: give --listen an address of this machine")),
+        error if is_bad_input(&error) => bad_input(error.to_string()),
         error => error.into(),
+    }
+}
+
+/// Whether the same command fails again, until somebody gives another invite, repairs a file or sets the clock.
+fn is_bad_input(error: &StartError) -> bool {
+    match error {
+        StartError::Identity(_) | StartError::Store(StoreError::Identity(_)) => true,
+        StartError::Enrol(error) => matches!(
+            error,
+            EnrolError::Invite(_)
+                | EnrolError::WrongFingerprint { .. }
+                | EnrolError::Clock(_)
+                | EnrolError::UnknownInvite
+                | EnrolError::ExpiredInvite
+                | EnrolError::UsedUpInvite
+        ),
+        _ => false,
     }
 }

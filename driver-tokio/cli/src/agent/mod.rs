@@ -38,6 +38,7 @@ async fn live(args: &AgentArgs, out: Out) -> anyhow::Result<()> {
         () = signals.next() => bail!("stopped before it had started"),
     };
     let (listener, socket) = server::bind(&args.dir)?;
+    client.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     tell_started(&client, args, out)?;
     let logging = tokio::spawn(log_events(client.events(), client.id()));
     let (leave, mut leaves) = mpsc::channel(1);
@@ -78,7 +79,7 @@ async fn start(args: &AgentArgs) -> anyhow::Result<Client> {
     for seed in &args.seed_addr {
         builder = builder.seed_addr(seed);
     }
-    if let Some(addr) = advertise::choose(args, None).await {
+    if let Some(addr) = advertise::choose(args).await {
         builder = builder.advertise(addr);
     }
     builder.start().await.map_err(|error| failure::explain_start(error, args))

@@ -169,16 +169,22 @@ async fn explain(teller: &mut Teller, client: &Client, member: &str) -> anyhow::
 
 async fn monitor(teller: &mut Teller, client: &Client) -> anyhow::Result<()> {
     let mut events = client.events();
+    let live = client.query(|node| node.view().live()).await?;
+    teller.tell(&now(EventRow::watching(client.id(), live))).await?;
     while let Some(event) = events.next().await {
-        let mut row = match event {
+        let row = match event {
             Event::Notice(notice) => EventRow::from(&notice),
             Event::Lagged { missed } => EventRow::lagged(missed),
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        row.at_ms = now.as_millis().try_into().ok();
-        teller.tell(&Tell::Event(row)).await?;
+        teller.tell(&now(row)).await?;
     }
     Ok(())
+}
+
+fn now(mut row: EventRow) -> Tell {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    row.at_ms = now.as_millis().try_into().ok();
+    Tell::Event(row)
 }
 
 async fn send(

@@ -7,10 +7,10 @@ mod peer;
 mod steps;
 mod timeline;
 
-use crate::{args::DemoArgs, output::Out};
+use crate::{args::DemoArgs, output::Out, signals::Signals};
 use anyhow::{Context, anyhow, bail};
 use network::Network;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 use steps::Step;
 use timeline::Timeline;
 use tokio::time::timeout;
@@ -18,25 +18,30 @@ use tokio::time::timeout;
 /// No step of a demo that works takes this long, on the slowest machine.
 const STEP_LIMIT: Duration = Duration::from_secs(60);
 
+/// Time for what blocks (an enrolment under way) to end once nobody answers it any more.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
 pub(crate) fn run(args: &DemoArgs, out: Out) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2) // the CA's service, and what waits for the members
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
-    runtime.block_on(demonstrate(args, out))
+    let dir = tempfile::Builder::new().prefix("ifrit-demo-").tempdir();
+    let dir = dir.context("cannot make a temporary directory: is TMPDIR writable?")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let result = runtime.block_on(demonstrate(dir.path(), args, out));
+    // Only then does nobody write into the directory any more.
+    runtime.shutdown_timeout(END_LIMIT);
+    let removed = dir.close().context("cannot remove the temporary directory");
+    result.and(removed)
 }
 
-async fn demonstrate(args: &DemoArgs, out: Out) -> anyhow::Result<()> {
+async fn demonstrate(dir: &Path, args: &DemoArgs, out: Out) -> anyhow::Result<()> {
     let members = usize::from(args.members);
-    let mut stop = crate::signals::Signals::new()?;
+    let mut stop = Signals::new()?;
     let timeline = Timeline::new(out, members)?;
-    let mut network = Network::new(members, args.seed)?;
+    let mut network = Network::new(dir, members, args.seed);
     let result = tokio::select! {
         result = play(&timeline, &mut network) => result,
         () = stop.next() => Err(anyhow!("interrupted")),
     };
-    let members = network.alive();
     network.tear_down().await;
     timeline.close(result.is_ok(), members)?;
     result

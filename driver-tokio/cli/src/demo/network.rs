@@ -8,13 +8,14 @@ use ifrit_core::{
     view::View,
 };
 use ifrit_tokio::{Client, Event, Events};
-use std::collections::BTreeSet;
-use tempfile::TempDir;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 use tokio::task::JoinSet;
 
 pub(super) struct Network {
-    /// Removed with everything in it when the demo ends, however it ends.
-    dir: TempDir,
+    dir: PathBuf,
     choices: Rng,
     peers: Vec<Peer>,
     invite: String,
@@ -30,11 +31,9 @@ struct Crashed {
 }
 
 impl Network {
-    pub(super) fn new(members: usize, seed: Option<u64>) -> anyhow::Result<Self> {
-        let dir = tempfile::Builder::new().prefix("ifrit-demo-").tempdir();
-        let dir = dir.context("cannot make a temporary directory: is TMPDIR writable?")?;
-        let peers = (0..members).map(|n| Peer::new(dir.path().join(format!("member-{n}")))).collect();
-        Ok(Self { dir, choices: choices(seed), peers, invite: String::new(), crashed: None })
+    pub(super) fn new(dir: &Path, members: usize, seed: Option<u64>) -> Self {
+        let peers = (0..members).map(|n| Peer::new(dir.join(format!("member-{n:02}")))).collect();
+        Self { dir: dir.into(), choices: choices(seed), peers, invite: String::new(), crashed: None }
     }
 
     /// Makes the CA, and lets newcomers in over HTTPS.
@@ -160,16 +159,13 @@ impl Network {
         self.peers[index].leave().await
     }
 
-    /// Ends all threads and removes all files. Takes seconds at most, whatever state the members are in.
+    /// Kills all that run.
     pub(super) async fn tear_down(self) {
         let mut ends = JoinSet::new();
         for mut peer in self.peers {
             ends.spawn(async move { peer.kill().await });
         }
         ends.join_all().await;
-        if let Err(error) = self.dir.close() {
-            tracing::warn!("cannot remove the temporary directory: {error}");
-        }
     }
 }
 

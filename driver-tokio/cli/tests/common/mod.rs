@@ -8,30 +8,30 @@ use std::{
     io::Read,
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
 /// For anything that happens at all on a slow, busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A directory for one test, and the command to use in it.
-pub struct World {
+pub(crate) struct World {
     dir: TempDir,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { dir: tempfile::Builder::new().prefix("ifrit-test-").tempdir().unwrap() }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Runs the command to its end.
-    pub fn run(&self, args: &[&str]) -> Done {
+    pub(crate) fn run(&self, args: &[&str]) -> Done {
         let mut child = Process::start(self, "command", args);
         let status = wait_for("the command ends", || child.child.try_wait().unwrap());
         let [stdout, stderr] = child.output();
@@ -39,12 +39,12 @@ impl World {
     }
 
     /// Runs the command, which must succeed.
-    pub fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         self.run(args).expect_code(0).stdout
     }
 
     /// Starts an agent.
-    pub fn agent(&self, name: &str, args: &[&str]) -> Agent {
+    pub(crate) fn agent(&self, name: &str, args: &[&str]) -> Agent {
         let dir = self.path(name);
         let mut all = vec!["agent", "--dir", dir.to_str().unwrap(), "--json"];
         if !args.contains(&"--listen") {
@@ -56,23 +56,69 @@ impl World {
     }
 }
 
+/// A CA that serves, in its own process.
+pub(crate) struct Ca {
+    pub(crate) dir: String,
+    pub(crate) port: u16,
+    pub(crate) process: Option<Process>,
+}
+
+impl Ca {
+    /// A small network on this machine, not served yet.
+    pub(crate) fn init(world: &World, name: &str) -> Self {
+        let dir = world.path(name).to_str().unwrap().to_owned();
+        world.ok(&["ca", "init", "--dir", &dir, "--members", "8", "--preset", "local"]);
+        Self { dir, port: free_port(), process: None }
+    }
+
+    /// Lets newcomers in from now on.
+    pub(crate) fn serve(mut self, world: &World) -> Self {
+        let listen = format!("127.0.0.1:{}", self.port);
+        let process = Process::start(world, "ca", &["ca", "serve", "--dir", &self.dir, "--listen", &listen]);
+        wait_or(
+            "the CA listens",
+            || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok(),
+            || process.output().concat(),
+        );
+        self.process = Some(process);
+        self
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.process = None;
+    }
+
+    pub(crate) fn invite(&self, world: &World, args: &[&str]) -> String {
+        let mut all = vec!["ca", "invite", "--dir", &self.dir];
+        all.extend(args);
+        let text = world.ok(&all);
+        let line = text.lines().find(|line| line.trim().starts_with("ifrit1/"));
+        line.unwrap_or_else(|| panic!("no invite in {text}")).trim().to_owned()
+    }
+
+    /// Writes an identity into a directory of this world.
+    pub(crate) fn issue(&self, world: &World, name: &str) {
+        world.ok(&["ca", "issue", "--dir", &self.dir, "--out", world.path(name).to_str().unwrap()]);
+    }
+}
+
 /// A command that has ended.
 #[derive(Debug)]
-pub struct Done {
-    pub args: String,
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Done {
+    pub(crate) args: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Done {
-    pub fn expect_code(self, code: i32) -> Self {
+    pub(crate) fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         self
     }
 
     /// It must have said each of these on stderr.
-    pub fn says(self, parts: &[&str]) -> Self {
+    pub(crate) fn says(self, parts: &[&str]) -> Self {
         for part in parts {
             assert!(self.stderr.contains(part), "{part:?} is missing in {self:#?}");
         }
@@ -81,16 +127,15 @@ impl Done {
 }
 
 /// A child with its output in files; killed when dropped.
-pub struct Process {
-    pub child: Child,
+pub(crate) struct Process {
+    pub(crate) child: Child,
     out: PathBuf,
     err: PathBuf,
 }
 
 impl Process {
-    pub fn start(world: &World, name: &str, args: &[&str]) -> Self {
-        let unique = format!("{name}-{:?}-{}", std::thread::current().id(), Instant::now().elapsed().as_nanos());
-        let (out, err) = (unused(world, &format!("{unique}.out")), unused(world, &format!("{unique}.err")));
+    pub(crate) fn start(world: &World, name: &str, args: &[&str]) -> Self {
+        let (out, err) = unused(world, name);
         let child = Command::new(env!("CARGO_BIN_EXE_ifrit"))
             .args(args)
             .env_remove("RUST_LOG")
@@ -103,22 +148,30 @@ impl Process {
     }
 
     /// stdout and stderr so far.
-    pub fn output(&self) -> [String; 2] {
+    pub(crate) fn output(&self) -> [String; 2] {
         [read(&self.out), read(&self.err)]
     }
 
+    /// It must end with this code and say each of these on stderr.
+    pub(crate) fn fails(&mut self, code: i32, says: &[&str]) {
+        let ended = self.wait();
+        let [stdout, stderr] = self.output();
+        let done = Done { args: String::new(), code: ended, stdout, stderr };
+        done.expect_code(code).says(says);
+    }
+
     /// kill -9.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
-    pub fn wait(&mut self) -> Option<i32> {
+    pub(crate) fn wait(&mut self) -> Option<i32> {
         let [out, err] = [self.out.clone(), self.err.clone()];
         wait_or("the process ends", || self.child.try_wait().unwrap(), || read(&out) + &read(&err)).code()
     }
@@ -134,14 +187,11 @@ impl Drop for Process {
     }
 }
 
-fn unused(world: &World, name: &str) -> PathBuf {
-    let mut path = world.path(name);
-    let mut n = 0;
-    while path.exists() {
-        n += 1;
-        path = world.path(&format!("{n}-{name}"));
-    }
-    path
+/// Files that nobody has used in this world yet.
+fn unused(world: &World, name: &str) -> (PathBuf, PathBuf) {
+    let free = |n: &u32| !world.path(&format!("{name}.{n}.out")).exists();
+    let n = (0..).find(free).unwrap();
+    (world.path(&format!("{name}.{n}.out")), world.path(&format!("{name}.{n}.err")))
 }
 
 fn read(path: &Path) -> String {
@@ -151,16 +201,16 @@ fn read(path: &Path) -> String {
 }
 
 /// A running agent.
-pub struct Agent {
-    pub dir: PathBuf,
-    pub process: Process,
-    pub id: String,
-    pub addr: String,
+pub(crate) struct Agent {
+    pub(crate) dir: PathBuf,
+    pub(crate) process: Process,
+    pub(crate) id: String,
+    pub(crate) addr: String,
 }
 
 impl Agent {
     /// Waits until it says that it has started.
-    pub fn started(mut self) -> Self {
+    pub(crate) fn started(mut self) -> Self {
         let line = wait_or(
             "the agent starts",
             || json_lines(&self.process.output()[0]).into_iter().find(|line| line["agent"] == "started"),
@@ -171,32 +221,33 @@ impl Agent {
         self
     }
 
-    pub fn dir(&self) -> &str {
+    pub(crate) fn dir(&self) -> &str {
         self.dir.to_str().unwrap()
     }
 
     /// Asks a tool for JSON; `None` if it fails.
-    pub fn ask(&self, world: &World, command: &str, args: &[&str]) -> Vec<Value> {
+    pub(crate) fn ask(&self, world: &World, command: &str, args: &[&str]) -> Vec<Value> {
         let mut all = vec![command, "--json", "--dir", self.dir()];
         all.extend(args);
         json_lines(&world.run(&all).stdout)
     }
 
     /// How this agent sees a member: its state, or "" if it does not know it.
-    pub fn state_of(&self, world: &World, id: &str) -> String {
+    pub(crate) fn state_of(&self, world: &World, id: &str) -> String {
         let members = self.ask(world, "members", &[]);
         let found = members.iter().find(|member| member["id"] == id);
         found.map(|member| member["state"].as_str().unwrap().to_owned()).unwrap_or_default()
     }
 
-    pub fn epoch_of(&self, world: &World, id: &str) -> u64 {
+    pub(crate) fn epoch_of(&self, world: &World, id: &str) -> u64 {
         let members = self.ask(world, "members", &[]);
         members.iter().find(|member| member["id"] == id).map_or(0, |member| member["epoch"].as_u64().unwrap())
     }
 
     /// Waits until this agent sees exactly so many live members.
-    pub fn sees_live(&self, world: &World, count: usize) {
-        let live = || self.ask(world, "members", &[]).iter().filter(|member| member["state"] == "live").count();
+    pub(crate) fn sees_live(&self, world: &World, count: usize) {
+        let live =
+            || self.ask(world, "members", &[]).iter().filter(|member| member["state"] == "live").count();
         wait_or(
             &format!("{} sees {count} live members", self.id),
             || (live() == count).then_some(()),
@@ -205,7 +256,7 @@ impl Agent {
     }
 
     /// Waits until this agent sees a member in this state.
-    pub fn sees(&self, world: &World, id: &str, state: &str) {
+    pub(crate) fn sees(&self, world: &World, id: &str, state: &str) {
         wait_or(
             &format!("{} sees {id} {state}", self.id),
             || (self.state_of(world, id) == state).then_some(()),
@@ -215,28 +266,42 @@ impl Agent {
 }
 
 /// Each line as JSON.
-pub fn json_lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+pub(crate) fn json_lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
 }
 
 /// Asks until there is an answer.
-pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
     wait_or(what, condition, String::new)
 }
 
 /// As [`wait_for`]; says more if there is none.
-pub fn wait_or<T>(what: &str, mut condition: impl FnMut() -> Option<T>, more: impl FnOnce() -> String) -> T {
+pub(crate) fn wait_or<T>(
+    what: &str,
+    mut condition: impl FnMut() -> Option<T>,
+    more: impl FnOnce() -> String,
+) -> T {
     let started = Instant::now();
     loop {
         if let Some(value) = condition() {
             return value;
         }
         assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}\n{}", more());
-        std::thread::sleep(Duration::from_millis(30));
+        pause(Duration::from_millis(30));
     }
 }
 
 /// A TCP port of this machine that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "between two looks at a process, and until an invite has expired"
+)]
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
