@@ -72,6 +72,7 @@ pub struct Member {
     pub(crate) gossip: Gossip,
     pub(crate) contacts: Contacts,
     pub(crate) out: Outbox,
+    digest: Hash,
     pub(crate) rng: Rng,
     pub(crate) counters: Counters,
     /// Counts records that were new here: walks are charged by it (R13).
@@ -186,6 +187,7 @@ impl Member {
             waiting: Waiting::default(),
             gossip: Gossip::default(),
             out: Outbox::default(),
+            digest: [0; 32],
             rng,
             counters: Counters { signed: 1, ..Counters::default() },
             news: 0,
@@ -490,7 +492,7 @@ impl Member {
             self.out.push(Out::Notify(notice));
         }
         self.flush_gossip(now);
-        self.state.trie.settle(&self.state.roster);
+        self.digest = self.state.trie.settle(&self.state.roster);
     }
 
     /// The earliest moment at which time alone brings work.
@@ -573,9 +575,9 @@ impl Member {
         }
     }
 
-    /// The digest of the view.
+    /// The digest of the view as the last turn left it.
     pub(crate) fn digest(&self) -> Hash {
-        self.state.trie.root()
+        self.digest
     }
 }
 
