@@ -50,6 +50,8 @@ pub(crate) struct State {
     /// Ages stand still since then (R4).
     frozen: Option<Mono>,
     live: usize,
+    /// What debug builds may spend on [`oracle`].
+    oracle_credit: usize,
     /// Who is out, accused or known changed since it was last looked at.
     pub(crate) changed: bool,
     /// For the application.
@@ -85,6 +87,7 @@ impl State {
             shaken: false,
             frozen: Some(now),
             live: 0,
+            oracle_credit: 0,
             changed: true,
             notices: Vec::new(),
             pushes: Vec::new(),
