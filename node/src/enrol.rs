@@ -4,6 +4,10 @@
 //! CA's service shows its root in the TLS handshake; it must have the fingerprint that the invite carries, and the
 //! service's certificate must be that root's. Nothing, least of all the invite's secret, is sent before.
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it waits on a socket, with a deadline; no protocol time is involved"
+)]
 mod https;
 #[cfg(test)]
 mod tests;

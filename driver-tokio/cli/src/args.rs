@@ -125,6 +125,7 @@ pub(crate) struct CaInitArgs {
 Examples:
   ifrit ca serve --dir ca
   ifrit ca serve --dir ca --listen 192.0.2.1:8300
+  ifrit ca serve --dir ca --listen 0.0.0.0:8300 --advertise ca.example:8300
 
 Members need it only to enrol and to renew: it may stay down while they run and restart.")]
 pub(crate) struct CaServeArgs {
@@ -134,6 +135,9 @@ pub(crate) struct CaServeArgs {
     /// Where to listen for HTTPS.
     #[arg(long, default_value = "127.0.0.1:8300")]
     pub(crate) listen: SocketAddr,
+    /// Where newcomers reach it, if not at the address it listens on; invites carry it.
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_port)]
+    pub(crate) advertise: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,9 @@
 
 mod agent;
 mod args;
+mod ca_admin;
 mod ca_commands;
+mod ca_service;
 mod control;
 mod demo;
 mod error;

@@ -62,9 +62,14 @@ impl Service {
         }
     }
 
+    /// What to answer to a body over [`BODY_MAX`], of which the rest need not be read.
+    pub fn too_large() -> Answer {
+        problem(413, Code::TooLarge, &format!("more than {BODY_MAX} bytes"))
+    }
+
     fn answer(&self, now: Now, method: &str, path: &str, body: &[u8]) -> Result<Enrolled, Answer> {
         if body.len() > BODY_MAX {
-            return Err(problem(413, Code::TooLarge, &format!("more than {BODY_MAX} bytes")));
+            return Err(Self::too_large());
         }
         let result = match (method, path) {
             ("POST", ENROL_PATH) => {

@@ -40,11 +40,15 @@ pub(crate) struct ControlSocket {
     inode: u64,
 }
 
-/// Binds the socket of `dir`. Whoever calls this holds the directory's lock, so that a file found there is stale.
+/// Binds the socket of the agent in `dir`.
+pub(crate) fn bind(dir: &Path) -> anyhow::Result<(UnixListener, ControlSocket)> {
+    bind_in(dir, socket_path(dir))
+}
+
+/// Binds a socket at `path` in `dir`. Whoever calls this holds the directory's lock, so that a file found there is stale.
 ///
 /// Made under another name in a directory of mode 0700 and moved: at no moment can another user connect.
-pub(crate) fn bind(dir: &Path) -> anyhow::Result<(UnixListener, ControlSocket)> {
-    let path = socket_path(dir);
+pub(crate) fn bind_in(dir: &Path, path: PathBuf) -> anyhow::Result<(UnixListener, ControlSocket)> {
     let private = tempfile::Builder::new().prefix(".c").rand_bytes(4).tempdir_in(dir)?;
     let made = private.path().join("s");
     let listener = UnixListener::bind(&made).with_context(|| {
