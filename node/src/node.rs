@@ -16,7 +16,7 @@ use crate::{
 use ifrit_core::{
     action::{Notice, Why},
     config::{Config, ConfigError, Stored},
-    event::{Command, Event, Refused},
+    event::{Command, Event, Lane, Refused},
     id::MemberId,
     limits::SEEDS_MAX,
     member::Member,
@@ -348,6 +348,16 @@ impl Node {
         // A core that refuses it for back-pressure is told again.
         self.untold_seeds = Some(count);
         self.tell_seeds(now);
+    }
+
+    /// Sends `frame` over the link to a member as if the core had; whether there is such a link.
+    ///
+    /// For demonstrations and tests of what peers make of a lie. Nothing that a peer sends leads here, and what it
+    /// can do is what the holder of this member's key can do anyway.
+    #[doc(hidden)]
+    pub fn send_as_is(&mut self, now: Now, to: MemberId, lane: Lane, frame: &[u8]) -> bool {
+        let now = self.advance(now);
+        self.links.send_frame(now, to, lane, frame)
     }
 
     /// Closes all links and ends all requests. Drain [`Node::poll`] once more, then drop the node.

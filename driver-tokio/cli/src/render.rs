@@ -46,7 +46,8 @@ fn tally(rows: &[MemberRow]) -> String {
     let mut states = BTreeMap::<&str, usize>::new();
     rows.iter().for_each(|row| *states.entry(&row.state).or_default() += 1);
     let states: Vec<_> = states.iter().map(|(state, n)| format!("{n} {state}")).collect();
-    format!("{} members: {}", rows.len(), states.join(", "))
+    let s = if rows.len() == 1 { "" } else { "s" };
+    format!("{} member{s}: {}", rows.len(), states.join(", "))
 }
 
 fn style_of(state: &str) -> Style {
@@ -199,7 +200,7 @@ mod tests {
     fn members_are_a_table_with_a_tally() {
         let text = anstream::adapter::strip_str(&members(&[row()], false)).to_string();
         assert!(text.contains("m-kkkkkkkk (this agent)") && text.contains("127.0.0.1:8301"), "{text}");
-        assert!(text.ends_with("1 members: 1 live"), "{text}");
+        assert!(text.ends_with("1 member: 1 live"), "{text}");
     }
 
     #[test]

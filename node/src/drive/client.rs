@@ -101,6 +101,7 @@ pub(super) enum Call {
     Request { ticket: Ticket, to: MemberId, body: Vec<u8>, timeout: Duration, reply: ReplyTo },
     Cancel(Ticket),
     Query(Box<dyn FnOnce(&Node) + Send>),
+    SendAsIs(MemberId, Vec<u8>, oneshot::Sender<bool>),
     WaitFor(Condition, oneshot::Sender<()>),
     End { how: End, done: oneshot::Sender<()> },
 }
@@ -182,6 +183,16 @@ impl Client {
         let look = Box::new(move |node: &Node| drop(answer.send(look(node))));
         self.call(Call::Query(look)).await?;
         seen.await.map_err(|_| Stopped)
+    }
+
+    /// Sends `frame` over the Urgent lane of the link to a member, as it is; whether there is such a link.
+    ///
+    /// For demonstrations and tests of liars; see [`Node::send_as_is`].
+    #[doc(hidden)]
+    pub async fn send_as_is(&self, to: MemberId, frame: Vec<u8>) -> Result<bool, Stopped> {
+        let (done, sent) = oneshot::channel();
+        self.call(Call::SendAsIs(to, frame, done)).await?;
+        sent.await.map_err(|_| Stopped)
     }
 
     /// Everything that happens from now on, bounded; see [`Events`].

@@ -20,7 +20,7 @@ use async_channel::{Receiver, RecvError};
 use futures_channel::oneshot;
 use futures_util::{FutureExt, pin_mut, select_biased};
 use ifrit_core::{
-    event::{Command, Refused},
+    event::{Command, Lane, Refused},
     time::{Mono, Now},
 };
 use std::{
@@ -276,6 +276,9 @@ impl<R: Runtime> Loop<R> {
                 }
             }
             Call::Query(look) => look(&self.node),
+            Call::SendAsIs(to, frame, done) => {
+                drop(done.send(self.node.send_as_is(now, to, Lane::Urgent, &frame)));
+            }
             Call::WaitFor(condition, met) => self.conditions.add(condition, met),
             Call::End { how: End::Leave, done } if self.phase == Phase::Running => self.leave(now, done),
             Call::End { how, done } => {

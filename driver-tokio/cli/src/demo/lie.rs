@@ -20,9 +20,9 @@ pub(super) async fn run(network: &mut Network) -> anyhow::Result<Vec<String>> {
     let mut watches = network.watch(victim.id());
 
     let told = Instant::now();
-    inject(&liar, &lie).await?;
-    hears(&mut of_victim, &lie).await?;
     let (id, epoch) = (victim.id(), lie.epoch);
+    spread(&liar, &lie, network).await?;
+    hears(&mut of_victim, &lie).await?;
     network
         .when(move |view| {
             view.member(&id).is_some_and(|seen| seen.state == State::Live && seen.epoch > epoch)
@@ -60,6 +60,16 @@ async fn forge(network: &mut Network, victim: &Client) -> anyhow::Result<(Accusa
     Ok((fields.sign(&root.params, &mut signer), liar))
 }
 
+/// Sends the lie over every link of the liar: to the victim and to whoever else listens.
+async fn spread(liar: &Client, lie: &Accusation, network: &Network) -> anyhow::Result<()> {
+    let mut told = 0;
+    for id in network.ids() {
+        told += usize::from(id != liar.id() && liar.send_as_is(id, lie.frame()).await?);
+    }
+    ensure!(told > 0, "{} has no link to anybody", liar.id());
+    Ok(())
+}
+
 /// Ends when the victim has heard the lie.
 async fn hears(events: &mut Events, lie: &Accusation) -> anyhow::Result<()> {
     while let Some(event) = events.next().await {
@@ -75,8 +85,4 @@ fn down(notice: &Notice) -> Option<MemberId> {
         Notice::Down { accusation } => Some(accusation.accused),
         _ => None,
     }
-}
-
-async fn inject(_liar: &Client, _lie: &Accusation) -> anyhow::Result<()> {
-    anyhow::bail!("no hook yet")
 }

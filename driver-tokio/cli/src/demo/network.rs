@@ -1,23 +1,31 @@
 //! The demo's network: a CA, the members, and who plays which part.
 
 use super::peer::Peer;
+use crate::ca_service::{self, CaService};
 use anyhow::{Context, anyhow};
 use ifrit_core::{
     id::MemberId,
+    params::{Preset, Wish},
     seed::{Rng, Seed},
     view::View,
 };
+use ifrit_node::ca::Ca;
 use ifrit_tokio::{Client, Event, Events};
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tokio::task::JoinSet;
+
+/// A demo takes seconds.
+const INVITE_HOLDS: Duration = Duration::from_secs(600);
 
 pub(super) struct Network {
     dir: PathBuf,
     choices: Rng,
     peers: Vec<Peer>,
+    ca: Option<CaService>,
     invite: String,
     crashed: Option<Crashed>,
 }
@@ -33,12 +41,38 @@ struct Crashed {
 impl Network {
     pub(super) fn new(dir: &Path, members: usize, seed: Option<u64>) -> Self {
         let peers = (0..members).map(|n| Peer::new(dir.join(format!("member-{n:02}")))).collect();
-        Self { dir: dir.into(), choices: choices(seed), peers, invite: String::new(), crashed: None }
+        Self {
+            dir: dir.into(),
+            choices: choices(seed),
+            peers,
+            ca: None,
+            invite: String::new(),
+            crashed: None,
+        }
     }
 
     /// Makes the CA, and lets newcomers in over HTTPS.
     pub(super) async fn open_ca(&mut self) -> anyhow::Result<Vec<String>> {
-        anyhow::bail!("no CA yet")
+        let members = u32::try_from(self.peers.len())?;
+        let (dir, wish) = (self.dir.join("ca"), Wish { members, preset: Preset::Local, ..Wish::default() });
+        let made = dir.clone();
+        let params = tokio::task::spawn_blocking(move || {
+            Ca::init(&made, &wish, ca_service::wall()).map(|ca| ca.root().params)
+        });
+        let params = params.await??;
+        let service = CaService::start(&dir, ([127, 0, 0, 1], 0).into(), None).await?;
+        self.invite = service.invite(members, INVITE_HOLDS).await?.to_string();
+        let what = format!(
+            "network {} with {} rings: a member bears {} liars before it; messages arrive within {} ms",
+            params.id,
+            params.rings,
+            params.tolerance(),
+            params.delta_ms
+        );
+        let how =
+            format!("newcomers enrol at https://{} with one invite for {members}", service.local_addr());
+        self.ca = Some(service);
+        Ok(vec![what, how])
     }
 
     /// Members that run.
@@ -48,6 +82,11 @@ impl Network {
 
     fn clients(&self) -> impl Iterator<Item = &Client> {
         self.peers.iter().filter_map(Peer::client)
+    }
+
+    /// The members that run.
+    pub(super) fn ids(&self) -> Vec<MemberId> {
+        self.clients().map(Client::id).collect()
     }
 
     /// The client of a member that runs.
@@ -166,6 +205,9 @@ impl Network {
             ends.spawn(async move { peer.kill().await });
         }
         ends.join_all().await;
+        if let Some(ca) = self.ca {
+            ca.stop().await;
+        }
     }
 }
 
