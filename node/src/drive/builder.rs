@@ -178,14 +178,27 @@ impl Origin {
             return Ok((self.identity.ok_or(StartError::NoIdentity)?, None, Loaded::default()));
         };
         let mut store = Store::open(&dir)?;
-        let identity = match (self.identity, store.identity()?, self.invite) {
-            (Some(identity), _, _) | (None, Some(identity), _) => identity,
-            (None, None, Some(invite)) => enrol(&invite, &mut store, addrs, now)?,
-            // Names the missing file, and what to do.
-            (None, None, None) => Identity::load(&dir)?,
+        let identity = match self.identity {
+            Some(identity) => identity,
+            None => enrolled(&mut store, self.invite.as_deref(), addrs, now)?,
         };
         let loaded = store.load();
         Ok((identity, Some(store), loaded))
+    }
+}
+
+/// The identity in the directory, or a new one for the invite.
+fn enrolled(
+    store: &mut Store,
+    invite: Option<&str>,
+    addrs: &[SocketAddr],
+    now: Wall,
+) -> Result<Identity, StartError> {
+    match (store.identity()?, invite) {
+        (Some(identity), _) => Ok(identity),
+        (None, Some(invite)) => Ok(enrol(invite, store, addrs, now)?),
+        // Names the missing file, and what to do.
+        (None, None) => Ok(Identity::load(store.dir())?),
     }
 }
 
