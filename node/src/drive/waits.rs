@@ -78,3 +78,25 @@ impl Conditions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_ends_once_by_its_answer_or_by_its_caller() {
+        let mut requests = Requests::default();
+        let (reply, mut answer) = oneshot::channel();
+        requests.add(RequestId(1), 10, reply);
+        requests.answer(RequestId(1), Ok(vec![7]));
+        assert_eq!(answer.try_recv(), Ok(Some(Ok(vec![7]))));
+        assert_eq!(requests.cancel(10), None, "the caller's guard comes too late");
+
+        let (reply, answer) = oneshot::channel();
+        requests.add(RequestId(2), 11, reply);
+        drop(answer);
+        assert_eq!(requests.cancel(11), Some(RequestId(2)));
+        requests.answer(RequestId(2), Err(RequestError::Cancelled));
+        assert!(requests.callers.is_empty() && requests.ids.is_empty());
+    }
+}
