@@ -139,6 +139,22 @@ impl Certificate {
         })
     }
 
+    /// A certificate that no CA signed, for tests of what rests on verified ones.
+    #[cfg(test)]
+    pub(crate) fn unsigned(id: MemberId, key: PublicKey, not_after: Wall) -> Self {
+        let der = include_bytes!("../../tests/vectors/member.der");
+        let envelope = Envelope::open(der).expect("a vector");
+        Self {
+            id,
+            key,
+            not_before: Wall(0),
+            not_after,
+            hash: hash(HASH_RECORD, &[&id.0]),
+            der: der[..].into(),
+            envelope,
+        }
+    }
+
     /// Whether the root's key signed its TBS.
     pub fn verify(&self, root: &Root, verifier: &dyn Verifier) -> bool {
         verifier.verify(&root.key, self.tbs(), &self.signature())

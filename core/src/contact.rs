@@ -282,9 +282,6 @@ impl Member {
             self.state.thaw(now.mono);
             self.state.changed = true;
             self.out.push(Out::Notify(Notice::Joined { unconfirmed: !confirmed }));
-            let synced: Vec<MemberId> = self.contacts.synced.iter().copied().collect();
-            // Whoever else was talked to hears of us now, when we know whom we belong to.
-            let _ = synced;
             self.settle_after_join(now);
             return;
         }

@@ -6,31 +6,19 @@ use crate::{
     event::Lane,
     id::MemberId,
     limits::{
-        ANNOUNCE_MAX, ANNOUNCERS_MAX, ASKED_MAX, CERTIFICATE_NEWS, PAGE, PULLS_MAX, REFUSAL_MEMORY_MAX,
-        WALK_SPACING_MIN, WALKS_FREE, WANT_MAX, WANTS_WAITING,
+        ANNOUNCE_MAX, ANNOUNCERS_MAX, ASKED_MAX, CERTIFICATE_NEWS, PAGE, PULLS_MAX, WANT_MAX, WANTS_WAITING,
     },
-    links::Walk,
     member::Member,
     outbox::Out,
     state::Ix,
-    time::{Mono, Now, Wall},
-    trie::{
-        Prefix,
-        walk::{Ask, Tell, answer, compare},
-    },
-    wire::{Brief, Bundle, Datagram, Frame, FrameError, Hello, Summary, Want, brief},
+    time::{Mono, Now},
+    wire::{Brief, Bundle, Datagram, Frame, FrameError, Summary, Want, brief},
 };
 use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
 use core::time::Duration;
-
-/// This build's minor version of the wire.
-const MINOR: u16 = 0;
-/// Trie nodes asked for at a time: their answers fit a page.
-const NODES_PER_ASK: usize = 16;
 
 /// What waits to be announced or pulled.
 #[derive(Debug, Default)]
@@ -159,7 +147,7 @@ impl Member {
         });
     }
 
-    fn note_frame(&self, ix: Ix, now: Mono) -> Vec<u8> {
+    pub(crate) fn note_frame(&self, ix: Ix, now: Mono) -> Vec<u8> {
         Frame::Records(alloc::vec![self.bundle(ix, self.is_new(ix, now), true, &[])]).encode()
     }
 
@@ -168,7 +156,13 @@ impl Member {
         now.since(self.state.roster[ix].known) < CERTIFICATE_NEWS
     }
 
-    fn bundle<'a>(&'a self, ix: Ix, der: bool, note: bool, accusations: &[&'a Accusation]) -> Bundle<'a> {
+    pub(crate) fn bundle<'a>(
+        &'a self,
+        ix: Ix,
+        der: bool,
+        note: bool,
+        accusations: &[&'a Accusation],
+    ) -> Bundle<'a> {
         let peer = &self.state.roster[ix];
         Bundle {
             id: peer.note.id,
@@ -179,13 +173,13 @@ impl Member {
     }
 
     /// R7: an accusation travels behind what it rests on.
-    fn accusation_frame(&self, accusation: &Accusation, certificates: bool, now: Mono) -> Vec<u8> {
+    pub(crate) fn accusation_frame(&self, accusation: &Accusation, certificates: bool, now: Mono) -> Vec<u8> {
         let mut bundles = Vec::new();
         for ix in self.state.members_between(accusation) {
             let held: Vec<&Accusation> = self
                 .state
                 .case(ix)
-                .and_then(|case| case.oldest().or(case.slots.first()))
+                .and_then(|case| case.oldest().or_else(|| case.slots.first()))
                 .map(|slot| &*slot.accusation)
                 .into_iter()
                 .collect();
@@ -252,7 +246,7 @@ impl Member {
         self.flush_wants(now.mono);
     }
 
-    fn summaries<'a>(&self, ids: impl Iterator<Item = &'a MemberId>) -> Vec<Summary> {
+    pub(crate) fn summaries<'a>(&self, ids: impl Iterator<Item = &'a MemberId>) -> Vec<Summary> {
         let summary = |id: &MemberId| {
             let ix = self.state.roster.ix(id)?;
             Some(Summary::new(id, &self.state.leaf_hash(ix)))
@@ -286,7 +280,7 @@ impl Member {
         self.want(&from, want);
     }
 
-    fn want_newer(&self, ix: Ix) -> Want {
+    pub(crate) fn want_newer(&self, ix: Ix) -> Want {
         let note = &self.state.roster[ix].note;
         Want { id: brief(&note.id), epoch: note.epoch, certificate: false, accusations: true }
     }
@@ -423,88 +417,6 @@ impl Member {
         Some(self.bundle(ix, want.certificate, newer || want.certificate, &accusations))
     }
 
-    // ---- walks ----------------------------------------------------------------------------------------------------
-
-    /// The peer's root differs: find where, unless its walks were of no use (R13).
-    pub(crate) fn walk(&mut self, peer: MemberId, now: Mono) {
-        let deadline = now + self.state.params.delta * 2;
-        let news = self.news;
-        let Some(link) = self.links.get_mut(&peer) else { return };
-        if link.walk.is_some() || link.next_walk > now || !link.wants.is_empty() || link.asked > 0 {
-            return;
-        }
-        // Charged only if since the last walk nothing new came from anybody.
-        if link.news_before == Some(news) {
-            link.walk_charges = link.walk_charges.saturating_add(1);
-        } else {
-            link.walk_charges = 0;
-        }
-        link.news_before = Some(news);
-        if link.walk_charges > WALKS_FREE {
-            let doublings = u32::from(link.walk_charges - WALKS_FREE - 1).min(16);
-            link.next_walk = now + (WALK_SPACING_MIN * (1 << doublings)).min(REFUSAL_MEMORY_MAX);
-        }
-        link.walked = false;
-        link.walk = Some(Walk { frontier: VecDeque::new(), deadline });
-        self.counters.walks += 1;
-        self.state.trie.settle(&self.state.roster);
-        let nodes = alloc::vec![(Prefix::ROOT, self.state.trie.root().into())];
-        self.send(peer, Lane::Walk, Frame::Ask(Ask { nodes }).encode());
-    }
-
-    fn on_ask(&mut self, from: MemberId, ask: &Ask) {
-        self.state.trie.settle(&self.state.roster);
-        let tell = answer(&self.state.trie, &self.state.roster, ask);
-        let frame = Frame::Tell(tell).encode();
-        let bytes = frame.len();
-        if self.served.admit(from, bytes, self.state.roster.len() as u64 * 1024, self.now.mono) {
-            self.send(from, Lane::Walk, frame);
-        }
-    }
-
-    fn on_tell(&mut self, from: MemberId, tell: &Tell, now: Now) {
-        if self.links.get(&from).is_none_or(|link| link.walk.is_none()) {
-            return;
-        }
-        self.state.trie.settle(&self.state.roster);
-        let differences = compare(&self.state.trie, &self.state.roster, tell);
-        let mut mine = Vec::new();
-        for id in &differences.members {
-            match self.state.roster.ix(id) {
-                Some(ix) => {
-                    mine.push(*id);
-                    let want = self.want_newer(ix);
-                    self.want(&from, want);
-                }
-                None => {
-                    let want = Want { id: brief(id), epoch: 0, certificate: true, accusations: true };
-                    self.want(&from, want);
-                }
-            }
-        }
-        for chunk in mine.chunks(ANNOUNCE_MAX) {
-            let frame = Frame::Redirect(self.summaries(chunk.iter())).encode();
-            self.send(from, Lane::Walk, frame);
-        }
-        let deadline = now.mono + self.state.params.delta * 2;
-        let Some(link) = self.links.get_mut(&from) else { return };
-        let Some(walk) = &mut link.walk else { return };
-        walk.frontier.extend(differences.deeper);
-        walk.frontier.truncate(WANTS_WAITING);
-        walk.deadline = deadline;
-        if walk.frontier.is_empty() {
-            (link.walk, link.walked) = (None, true);
-            return self.on_walked(from, now.mono);
-        }
-        let take = walk.frontier.len().min(NODES_PER_ASK);
-        let nodes = walk.frontier.drain(..take).collect();
-        self.send(from, Lane::Walk, Frame::Ask(Ask { nodes }).encode());
-    }
-
-    pub(crate) fn next_walk_deadline(&self) -> Option<Mono> {
-        self.links.values().filter_map(|link| link.walk.as_ref()).map(|walk| walk.deadline).min()
-    }
-
     /// Timed work of gossip.
     pub(crate) fn tend_gossip(&mut self, now: Now) {
         while let Some((at, id)) = self.gossip.later.first().copied() {
@@ -542,110 +454,6 @@ impl Member {
         for peer in self.monitor.neighbours.clone() {
             self.send(peer, Lane::Urgent, frame.clone());
         }
-    }
-
-    // ---- what is said about the link ------------------------------------------------------------------------------
-
-    /// First on a new link: hello, then our own records; then what is held against the peer, if anything is.
-    pub(crate) fn greet(&mut self, peer: MemberId, now: Mono) {
-        let out_at = self.out_at(&peer);
-        let hello = Hello { minor: MINOR, features: 0, out_at };
-        self.send(peer, Lane::Urgent, Frame::Hello(hello).encode());
-        let mine = Frame::Records(alloc::vec![self.bundle(self.my_ix, true, true, &[])]).encode();
-        self.send(peer, Lane::Urgent, mine);
-        if out_at > 0 {
-            self.show_charges(peer, now);
-        }
-    }
-
-    /// The epoch at which `peer` is down here; 0 if it is not.
-    fn out_at(&self, peer: &MemberId) -> u64 {
-        let Some(ix) = self.state.roster.ix(peer) else { return 0 };
-        if self.state.case(ix).is_some_and(|case| case.rank.is_some()) {
-            self.state.roster[ix].note.epoch
-        } else {
-            0
-        }
-    }
-
-    fn show_charges(&mut self, peer: MemberId, now: Mono) {
-        let Some(ix) = self.state.roster.ix(&peer) else { return };
-        let Some(case) = self.state.case(ix) else { return };
-        let held: Vec<Arc<Accusation>> = case.slots.iter().map(|slot| Arc::clone(&slot.accusation)).collect();
-        for accusation in held {
-            let frame = self.accusation_frame(&accusation, true, now);
-            self.send(peer, Lane::Urgent, frame);
-        }
-    }
-
-    /// A peer that is out here and pings is told so, once per Δ: so partitions heal (R3).
-    fn show_out(&mut self, peer: MemberId, now: Mono) {
-        let out_at = self.out_at(&peer);
-        if out_at > 0 && self.may_tell(&peer, now) {
-            let hello = Hello { minor: MINOR, features: 0, out_at };
-            self.send(peer, Lane::Urgent, Frame::Hello(hello).encode());
-            self.show_charges(peer, now);
-        }
-    }
-
-    fn may_tell(&mut self, peer: &MemberId, now: Mono) -> bool {
-        let delta = self.state.params.delta;
-        let Some(link) = self.links.get_mut(peer) else { return false };
-        let may = link.told == Mono(0) || now.since(link.told) >= delta;
-        if may {
-            link.told = now;
-        }
-        may
-    }
-
-    fn on_hello(&mut self, from: MemberId, hello: Hello, now: Now) {
-        if hello.out_at > 0 {
-            self.own.on_shown_out(from, hello.out_at, now.mono);
-            self.state.changed = true;
-        }
-    }
-
-    /// A stale note of the peer's own: show it how far it has been (R15).
-    pub(crate) fn show_own_records(&mut self, peer: MemberId, now: Now) {
-        if let Some(ix) = self.state.roster.ix(&peer)
-            && self.may_tell(&peer, now.mono)
-        {
-            let frame = self.note_frame(ix, now.mono);
-            self.send(peer, Lane::Urgent, frame);
-        }
-    }
-
-    /// A refusal for time is told to the owner (R9).
-    pub(crate) fn tell_clock(&mut self, peer: MemberId, now: Now) {
-        if self.may_tell(&peer, now.mono) {
-            self.send(peer, Lane::Urgent, Frame::Clock(now.wall.0).encode());
-        }
-    }
-
-    fn on_clock(&mut self, from: MemberId, wall: u64, now: Now) {
-        let ahead_ms = i64::try_from(i128::from(wall) - i128::from(now.wall.0)).unwrap_or(i64::MAX);
-        let off = Duration::from_millis(ahead_ms.unsigned_abs());
-        if off > self.state.params.allowance && self.may_tell(&from, now.mono) {
-            let _: Wall = now.wall;
-            self.out.push(Out::Notify(Notice::ClockWrong { ahead_ms, peer: from }));
-        }
-    }
-
-    /// R13: once per Δ, a peer that is no neighbour is shown those it should have.
-    pub(crate) fn redirect(&mut self, peer: MemberId, now: Mono) {
-        let delta = self.state.params.delta;
-        let Some(link) = self.links.get_mut(&peer) else { return };
-        if link.told_redirect != Mono(0) && now.since(link.told_redirect) < delta {
-            link.charge(1, now);
-            return;
-        }
-        link.told_redirect = now;
-        let neighbours: BTreeSet<MemberId> = (0..self.network.rings)
-            .filter_map(|ring| self.state.predecessor(ring, &peer))
-            .map(|ix| self.state.id(ix))
-            .collect();
-        let frame = Frame::Redirect(self.summaries(neighbours.iter())).encode();
-        self.send(peer, Lane::Records, frame);
     }
 }
 

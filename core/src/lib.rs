@@ -11,6 +11,7 @@ pub mod action;
 pub mod certificate;
 pub mod config;
 
+pub mod counters;
 pub mod crypto;
 pub mod event;
 pub mod id;
@@ -29,6 +30,7 @@ pub mod view;
 
 mod contact;
 mod gossip;
+mod greet;
 mod links;
 mod monitor;
 mod outbox;
@@ -37,4 +39,5 @@ mod probe;
 mod read;
 mod records;
 mod state;
+mod walk;
 mod wire;

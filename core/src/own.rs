@@ -110,10 +110,6 @@ impl Own {
         }
     }
 
-    pub(crate) fn charges(&self) -> impl Iterator<Item = &Arc<Accusation>> {
-        self.charges.values()
-    }
-
     /// Something about oneself changed: a new note is due.
     pub(crate) fn mark_stale(&mut self) {
         self.stale = true;

@@ -10,7 +10,7 @@ use crate::{
     links::Queued,
     member::Member,
     note::{Note, NoteError},
-    state::{Adopted, Consider, OutOfTime},
+    state::{Adopted, Consider},
     tags::HASH_FAILED,
     time::{Mono, Now},
     wire::{Bundle, Frame, Want, brief},
@@ -303,11 +303,10 @@ impl Member {
                 return Fate::Duplicate;
             }
         }
-        if let Err(why) = self.state.judge_time(&note, now.wall) {
+        if self.state.judge_time(&note, now.wall).is_err() {
             if from == note.id {
                 self.tell_clock(from, now);
             }
-            let _: OutOfTime = why;
             return Fate::Refused;
         }
         let certificate = match (&queued.certificate, self.known_certificate(&queued.id)) {

@@ -5,6 +5,8 @@
 
 mod oracle;
 mod roster;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub(crate) use roster::{Case, Ix, Peer, Roster, Slot, Standing};

@@ -1,0 +1,120 @@
+//! What two members say to each other about each other: hello, what is held against whom, clocks, redirects.
+
+use crate::{
+    accusation::Accusation,
+    action::Notice,
+    event::Lane,
+    id::MemberId,
+    member::Member,
+    outbox::Out,
+    time::{Mono, Now},
+    wire::{Frame, Hello},
+};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
+use core::time::Duration;
+
+/// This build's minor version of the wire.
+const MINOR: u16 = 0;
+
+impl Member {
+    /// First on a new link: hello, then our own records; then what is held against the peer, if anything is.
+    pub(crate) fn greet(&mut self, peer: MemberId, now: Mono) {
+        let out_at = self.out_at(&peer);
+        let hello = Hello { minor: MINOR, features: 0, out_at };
+        self.send(peer, Lane::Urgent, Frame::Hello(hello).encode());
+        let mine = Frame::Records(alloc::vec![self.bundle(self.my_ix, true, true, &[])]).encode();
+        self.send(peer, Lane::Urgent, mine);
+        if out_at > 0 {
+            self.show_charges(peer, now);
+        }
+    }
+
+    /// The epoch at which `peer` is down here; 0 if it is not.
+    fn out_at(&self, peer: &MemberId) -> u64 {
+        let Some(ix) = self.state.roster.ix(peer) else { return 0 };
+        if self.state.case(ix).is_some_and(|case| case.rank.is_some()) {
+            self.state.roster[ix].note.epoch
+        } else {
+            0
+        }
+    }
+
+    pub(crate) fn show_charges(&mut self, peer: MemberId, now: Mono) {
+        let Some(ix) = self.state.roster.ix(&peer) else { return };
+        let Some(case) = self.state.case(ix) else { return };
+        let held: Vec<Arc<Accusation>> = case.slots.iter().map(|slot| Arc::clone(&slot.accusation)).collect();
+        for accusation in held {
+            let frame = self.accusation_frame(&accusation, true, now);
+            self.send(peer, Lane::Urgent, frame);
+        }
+    }
+
+    /// A peer that is out here and pings is told so, once per Δ: so partitions heal (R3).
+    pub(crate) fn show_out(&mut self, peer: MemberId, now: Mono) {
+        let out_at = self.out_at(&peer);
+        if out_at > 0 && self.may_tell(&peer, now) {
+            let hello = Hello { minor: MINOR, features: 0, out_at };
+            self.send(peer, Lane::Urgent, Frame::Hello(hello).encode());
+            self.show_charges(peer, now);
+        }
+    }
+
+    fn may_tell(&mut self, peer: &MemberId, now: Mono) -> bool {
+        let delta = self.state.params.delta;
+        let Some(link) = self.links.get_mut(peer) else { return false };
+        let may = link.told == Mono(0) || now.since(link.told) >= delta;
+        if may {
+            link.told = now;
+        }
+        may
+    }
+
+    pub(crate) fn on_hello(&mut self, from: MemberId, hello: Hello, now: Now) {
+        if hello.out_at > 0 {
+            self.own.on_shown_out(from, hello.out_at, now.mono);
+            self.state.changed = true;
+        }
+    }
+
+    /// A stale note of the peer's own: show it how far it has been (R15).
+    pub(crate) fn show_own_records(&mut self, peer: MemberId, now: Now) {
+        if let Some(ix) = self.state.roster.ix(&peer)
+            && self.may_tell(&peer, now.mono)
+        {
+            let frame = self.note_frame(ix, now.mono);
+            self.send(peer, Lane::Urgent, frame);
+        }
+    }
+
+    /// A refusal for time is told to the owner (R9).
+    pub(crate) fn tell_clock(&mut self, peer: MemberId, now: Now) {
+        if self.may_tell(&peer, now.mono) {
+            self.send(peer, Lane::Urgent, Frame::Clock(now.wall.0).encode());
+        }
+    }
+
+    pub(crate) fn on_clock(&mut self, from: MemberId, wall: u64, now: Now) {
+        let ahead_ms = i64::try_from(i128::from(wall) - i128::from(now.wall.0)).unwrap_or(i64::MAX);
+        let off = Duration::from_millis(ahead_ms.unsigned_abs());
+        if off > self.state.params.allowance && self.may_tell(&from, now.mono) {
+            self.out.push(Out::Notify(Notice::ClockWrong { ahead_ms, peer: from }));
+        }
+    }
+
+    /// R13: once per Δ, a peer that is no neighbour is shown those it should have.
+    pub(crate) fn redirect(&mut self, peer: MemberId, now: Mono) {
+        let delta = self.state.params.delta;
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if link.told_redirect != Mono(0) && now.since(link.told_redirect) < delta {
+            link.charge(1, now);
+            return;
+        }
+        link.told_redirect = now;
+        let neighbours: BTreeSet<MemberId> = (0..self.network.rings)
+            .filter_map(|ring| self.state.predecessor(ring, &peer))
+            .map(|ix| self.state.id(ix))
+            .collect();
+        let frame = Frame::Redirect(self.summaries(neighbours.iter())).encode();
+        self.send(peer, Lane::Records, frame);
+    }
+}

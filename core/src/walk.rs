@@ -1,0 +1,101 @@
+//! Anti-entropy: walks down the trie with a peer whose root differs (R13).
+
+use crate::{
+    event::Lane,
+    id::MemberId,
+    limits::{ANNOUNCE_MAX, REFUSAL_MEMORY_MAX, WALK_SPACING_MIN, WALKS_FREE, WANTS_WAITING},
+    links::Walk,
+    member::Member,
+    time::{Mono, Now},
+    trie::{
+        Prefix,
+        walk::{Ask, Tell, answer, compare},
+    },
+    wire::{Frame, Want, brief},
+};
+use alloc::{collections::VecDeque, vec::Vec};
+
+/// Trie nodes asked for at a time: their answers fit a page.
+const NODES_PER_ASK: usize = 16;
+
+impl Member {
+    /// The peer's root differs: find where, unless its walks were of no use (R13).
+    pub(crate) fn walk(&mut self, peer: MemberId, now: Mono) {
+        let deadline = now + self.state.params.delta * 2;
+        let news = self.news;
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if link.walk.is_some() || link.next_walk > now || !link.wants.is_empty() || link.asked > 0 {
+            return;
+        }
+        // Charged only if since the last walk nothing new came from anybody.
+        if link.news_before == Some(news) {
+            link.walk_charges = link.walk_charges.saturating_add(1);
+        } else {
+            link.walk_charges = 0;
+        }
+        link.news_before = Some(news);
+        if link.walk_charges > WALKS_FREE {
+            let doublings = u32::from(link.walk_charges - WALKS_FREE - 1).min(16);
+            link.next_walk = now + (WALK_SPACING_MIN * (1 << doublings)).min(REFUSAL_MEMORY_MAX);
+        }
+        link.walked = false;
+        link.walk = Some(Walk { frontier: VecDeque::new(), deadline });
+        self.counters.walks += 1;
+        self.state.trie.settle(&self.state.roster);
+        let nodes = alloc::vec![(Prefix::ROOT, self.state.trie.root().into())];
+        self.send(peer, Lane::Walk, Frame::Ask(Ask { nodes }).encode());
+    }
+
+    pub(crate) fn on_ask(&mut self, from: MemberId, ask: &Ask) {
+        self.state.trie.settle(&self.state.roster);
+        let tell = answer(&self.state.trie, &self.state.roster, ask);
+        let frame = Frame::Tell(tell).encode();
+        let bytes = frame.len();
+        if self.served.admit(from, bytes, self.state.roster.len() as u64 * 1024, self.now.mono) {
+            self.send(from, Lane::Walk, frame);
+        }
+    }
+
+    pub(crate) fn on_tell(&mut self, from: MemberId, tell: &Tell, now: Now) {
+        if self.links.get(&from).is_none_or(|link| link.walk.is_none()) {
+            return;
+        }
+        self.state.trie.settle(&self.state.roster);
+        let differences = compare(&self.state.trie, &self.state.roster, tell);
+        let mut mine = Vec::new();
+        for id in &differences.members {
+            match self.state.roster.ix(id) {
+                Some(ix) => {
+                    mine.push(*id);
+                    let want = self.want_newer(ix);
+                    self.want(&from, want);
+                }
+                None => {
+                    let want = Want { id: brief(id), epoch: 0, certificate: true, accusations: true };
+                    self.want(&from, want);
+                }
+            }
+        }
+        for chunk in mine.chunks(ANNOUNCE_MAX) {
+            let frame = Frame::Redirect(self.summaries(chunk.iter())).encode();
+            self.send(from, Lane::Walk, frame);
+        }
+        let deadline = now.mono + self.state.params.delta * 2;
+        let Some(link) = self.links.get_mut(&from) else { return };
+        let Some(walk) = &mut link.walk else { return };
+        walk.frontier.extend(differences.deeper);
+        walk.frontier.truncate(WANTS_WAITING);
+        walk.deadline = deadline;
+        if walk.frontier.is_empty() {
+            (link.walk, link.walked) = (None, true);
+            return self.on_walked(from, now.mono);
+        }
+        let take = walk.frontier.len().min(NODES_PER_ASK);
+        let nodes = walk.frontier.drain(..take).collect();
+        self.send(from, Lane::Walk, Frame::Ask(Ask { nodes }).encode());
+    }
+
+    pub(crate) fn next_walk_deadline(&self) -> Option<Mono> {
+        self.links.values().filter_map(|link| link.walk.as_ref()).map(|walk| walk.deadline).min()
+    }
+}
