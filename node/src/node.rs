@@ -368,7 +368,7 @@ impl Node {
         self.links.close_all(now);
     }
 
-    fn tell(&mut self, pending: Pending) -> Output<'_> {
+    fn tell(&self, pending: Pending) -> Output<'_> {
         match pending {
             Pending::Resolve(seed) => Output::Resolve { seed, name: self.seeds.name(seed) },
             Pending::Persist(seq, what) => Output::Persist { seq, what },

@@ -35,6 +35,16 @@ impl Dials {
         self.waiting.retain(|(target, _)| *target != Target::Member(*member));
     }
 
+    /// Forgets what waits.
+    pub(super) fn clear(&mut self) {
+        self.waiting.clear();
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.open == 0 && self.waiting.is_empty()
+    }
+
     fn next(&mut self) -> Option<(Target, SocketAddr)> {
         let room = self.in_flight < DIALS_MAX && self.open < DIALS_SILENT_MAX;
         if room { self.waiting.pop_front() } else { None }
@@ -51,14 +61,18 @@ impl Links {
         if self.up(&member).is_some() || self.dials.waits_for(&member) {
             return;
         }
-        if let Some(dial) = self.peers.get(&member).and_then(|peer| peer.dial) {
-            // A seed turned out to be this member: from now on the dial answers for it, too.
-            if let Some(link) = &mut self.slots[dial] {
-                link.side = Side::Dialed(Some(member));
-            }
-            return;
+        if !self.joins_dial(member) {
+            self.enqueue(at, Target::Member(member), addr);
         }
-        self.enqueue(at, Target::Member(member), addr);
+    }
+
+    /// If a dial is under way (a seed turned out to be this member), it answers for the member, too.
+    fn joins_dial(&mut self, member: MemberId) -> bool {
+        let Some(dial) = self.peers.get(&member).and_then(|peer| peer.dial) else { return false };
+        if let Some(link) = &mut self.slots[dial] {
+            link.side = Side::Dialed(Some(member));
+        }
+        true
     }
 
     /// Opens a link to whoever is at this address. `SeedUp` or `SeedDown` follows.
@@ -84,7 +98,7 @@ impl Links {
 
     fn connect(&mut self, at: Instant, target: Target, addr: SocketAddr) {
         let (name, side) = match target {
-            Target::Member(member) if self.up(&member).is_some() => return,
+            Target::Member(member) if self.up(&member).is_some() || self.joins_dial(member) => return,
             Target::Member(member) => (member.base32(), Side::Dialed(Some(member))),
             Target::Seed(_) => (ANYBODY.to_owned(), Side::Dialed(None)),
         };

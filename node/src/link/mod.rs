@@ -412,7 +412,7 @@ impl Links {
     /// Closes everything.
     pub(crate) fn close_all(&mut self, now: Now) {
         let at = self.tick(now);
-        self.dials = Dials::default();
+        self.dials.clear();
         for slot in 0..self.slots.len() {
             self.shut(slot, at, Close::Leaving);
         }
@@ -420,7 +420,7 @@ impl Links {
     }
 
     /// Both clocks as quinn and TLS want them.
-    fn tick(&mut self, now: Now) -> Instant {
+    fn tick(&self, now: Now) -> Instant {
         self.setup.clock.set(now.wall);
         let span = Duration::from_nanos(now.mono.0);
         self.origin.checked_add(span).unwrap_or(self.origin)

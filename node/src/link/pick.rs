@@ -35,6 +35,10 @@ impl Peer {
 impl Links {
     /// TLS is done, at our end.
     pub(super) fn connected(&mut self, slot: usize, at: Instant) {
+        if self.slots[slot].as_ref().is_none_or(|link| link.stage != Stage::Handshake) {
+            // Closed by us before quinn got to tell.
+            return;
+        }
         let certificate = self.with(slot, |link| certificate_of(&link.conn)).flatten().unwrap_or_default();
         let id = self.setup.tls.id_of(&certificate);
         let Some(link) = &mut self.slots[slot] else { return };
@@ -173,8 +177,7 @@ impl Links {
     }
 
     /// The link of the core to `member` is gone; a spare takes its place.
-    pub(super) fn down(&mut self, slot: usize, member: MemberId) {
-        self.forget(slot, member);
+    pub(super) fn down(&mut self, member: MemberId) {
         self.events.push_back(LinkEvent::Down { member });
         self.promote(member);
     }
@@ -188,9 +191,8 @@ impl Links {
     }
 
     /// A dial came to nothing.
-    pub(super) fn dial_ended(&mut self, slot: usize, target: Option<MemberId>, known: Option<MemberId>) {
+    pub(super) fn dial_ended(&mut self, target: Option<MemberId>, known: Option<MemberId>) {
         let Some(member) = target.or(known) else { return };
-        self.forget(slot, member);
         let linked = self.peers.get(&member).is_some_and(|peer| peer.active.is_some());
         if !linked && !self.promote(member) && target.is_some() {
             self.events.push_back(LinkEvent::Down { member });

@@ -4,7 +4,7 @@ use super::{Close, Frame, Link, LinkEvent, LinkKey, Links, Stage, StreamKey, lan
 use crate::limits::*;
 use bytes::Bytes;
 use ifrit_core::event::Lane;
-use quinn_proto::{Dir, Event, Incoming, StreamEvent};
+use quinn_proto::{ConnectionError, Dir, Event, Incoming, StreamEvent};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     time::Instant,
@@ -59,7 +59,7 @@ impl Links {
         match event {
             Event::Connected => self.connected(slot, at),
             Event::ConnectionLost { reason } => {
-                tracing::debug!(%reason, "link lost");
+                self.log_loss(slot, &reason);
                 self.lost(slot);
             }
             Event::DatagramReceived => self.pings(slot),
@@ -186,8 +186,21 @@ impl Links {
         }
     }
 
+    /// Says why, to people: a dial or an accepted handshake that fails is how a wrong certificate or clock shows.
+    fn log_loss(&self, slot: usize, reason: &ConnectionError) {
+        let Some(link) = &self.slots[slot] else { return };
+        let addr = link.conn.remote_address();
+        match (link.stage, link.accepted()) {
+            (Stage::Handshake, true) => tracing::info!(%addr, %reason, "a handshake from there failed"),
+            (Stage::Handshake | Stage::Unconfirmed, false) => tracing::info!(%addr, %reason, "a dial failed"),
+            _ => tracing::debug!(%addr, member = ?link.member, %reason, "link lost"),
+        }
+    }
+
     fn malformed(&mut self, slot: usize, at: Instant) {
         self.counters.malformed += 1;
+        let member = self.slots[slot].as_ref().and_then(|link| link.member);
+        tracing::warn!(?member, "this member breaks the framing: its link is closed");
         self.lose(slot, at, Close::Malformed);
     }
 
@@ -230,15 +243,15 @@ impl Links {
             (Stage::Handshake, Side::Accepted) => self.counters.accepts_failed += 1,
             (Stage::Handshake | Stage::Unconfirmed, Side::Dialed(target)) => {
                 self.counters.dials_failed += 1;
-                self.dial_ended(slot, target, member);
+                self.dial_ended(target, member);
             }
             (Stage::Up | Stage::Lost, _) => {
                 self.counters.links_lost += 1;
                 if let Some(member) = member {
-                    self.down(slot, member);
+                    self.down(member);
                 }
             }
-            _ => member.map_or((), |member| self.forget(slot, member)),
+            _ => {}
         }
     }
 
@@ -249,8 +262,14 @@ impl Links {
         let side = link.side.clone();
         let key = LinkKey { slot, generation: link.generation };
         let seeds = std::mem::take(&mut link.seeds);
+        let member = link.member.or(match side {
+            Side::Dialed(target) => target,
+            Side::Accepted => None,
+        });
         let deadline = link.deadline.take();
         self.deadlines.set(slot, deadline, None);
+        // Before the slot is used again.
+        member.into_iter().for_each(|member| self.forget(slot, member));
         self.events.extend(seeds.into_iter().map(|seed| LinkEvent::SeedDown { seed }));
         match stage {
             Stage::Closed => return None,
@@ -284,8 +303,8 @@ impl Links {
     }
 
     fn accept(&mut self, at: Instant, incoming: Incoming, answer: &mut Vec<u8>) {
-        let accepted = catch_unwind(AssertUnwindSafe(|| self.endpoint.accept(incoming, at, answer, None)));
-        match accepted {
+        let accept = || self.endpoint.accept(incoming, at, answer, None).map_err(Box::new);
+        match catch_unwind(AssertUnwindSafe(accept)) {
             Ok(Ok((handle, conn))) => {
                 self.half_open += 1;
                 let generation = self.next_generation();

@@ -166,7 +166,7 @@ impl Checker {
         let leaf = EndEntityCert::try_from(leaf).map_err(|error| refused(&error.to_string()))?;
         leaf.verify_for_usage(
             &[webpki::ring::ECDSA_P256_SHA256],
-            &[self.anchor.clone()],
+            std::slice::from_ref(&self.anchor),
             &[],
             time,
             usage,

@@ -112,7 +112,9 @@ impl Node {
         let Some(event) = self.links.next_event() else { return false };
         if self.tell_core(now, &event) == Err(Refused::Backpressure) {
             // A network may lose datagrams. Nothing else may be lost, or overtaken.
-            if !matches!(event, LinkEvent::Datagram { .. }) {
+            if matches!(event, LinkEvent::Datagram { .. }) {
+                self.links.counters.pings_dropped += 1;
+            } else {
                 self.held = true;
                 self.links.put_back(event);
             }

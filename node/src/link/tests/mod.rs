@@ -2,5 +2,6 @@
 
 mod attack;
 mod basic;
+mod chaos;
 mod stress;
 pub(crate) mod world;

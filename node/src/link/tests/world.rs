@@ -224,8 +224,8 @@ impl World {
 
     fn story(&self) -> String {
         let events = |(n, end): (&u8, &End)| {
-            let last = end.events.iter().rev().take(8).collect::<Vec<_>>();
-            format!("{n}: {last:?} {:?}", end.links.counters)
+            let ups = (1..6).map(|of| end.ups(id(of))).collect::<Vec<_>>();
+            format!("{n}: ups {ups:?} {:?} {:?}", end.links, end.links.counters)
         };
         self.ends.iter().map(events).collect::<Vec<_>>().join("\n")
     }
