@@ -1,6 +1,8 @@
 //! One member: the core, its links and its requests, behind two calls.
 
 mod seeds;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use self::seeds::Seeds;

@@ -239,3 +239,38 @@ fn one_peer_cannot_fill_the_memory() {
         requests.iter().filter(|r| ends(&mut world, 1, **r) == [Err(RequestError::Refused)]).count();
     assert!(taken <= REQUEST_BYTES_PER_PEER / REQUEST_MAX && taken + refused == 8, "{taken} {refused}");
 }
+
+#[test]
+fn streams_of_an_unknown_type_are_turned_away() {
+    let mut world = World::pair();
+    let stream = world.end(1).links.open(id(2)).expect("credit");
+    assert_eq!(world.end(1).links.write(stream, &[200, 1, 2, 3]), Some(4));
+    world.until(|world| world.end(2).links.counters.requests_refused == 1);
+    world.until(|world| world.end(1).links.write(stream, b"more").is_none());
+    assert!(world.end(2).app.streams.is_empty());
+    let request = ask(&mut world, 1, 2, b"still", LONG);
+    let token = until_asked(&mut world, 2);
+    answer(&mut world, 2, token, Ok(vec![]));
+    assert_eq!(the_end(&mut world, 1, request), Ok(vec![]));
+}
+
+#[test]
+fn requests_that_stall_leave_the_lanes_open() {
+    let mut world = World::pair();
+    // The peer opens all streams that it may and sends half a request on each.
+    let mut open = 0;
+    while let Some(stream) = world.end(1).links.open(id(2)) {
+        world.end(1).links.write(stream, &[TYPE_REQUEST; 40_000]);
+        open += 1;
+    }
+    assert_eq!(open, REQUEST_STREAMS_IDLE);
+    world.run(Duration::from_secs(2));
+    world.frame(1, 2, ifrit_core::event::Lane::Urgent, b"urgent");
+    let before = world.now;
+    world.until(|world| world.end(2).frames.len() == 1);
+    assert!(world.now.since(before) < Duration::from_millis(20), "{:?}", world.now.since(before));
+    let now = world.at();
+    world.end(1).links.close(now, id(2), ifrit_core::action::HangUp::Idle);
+    world.until(|world| world.end(2).app.streams.is_empty());
+    assert_eq!(world.end(2).app.incoming.shares().count(), 0, "nothing is kept of a lost link");
+}
