@@ -1,0 +1,56 @@
+//! Both drivers do the same: every scenario is written once, over [`driver::Driver`], and runs on tokio and on smol.
+//!
+//! Real sockets on the loopback interface, real certificates, real files. Nothing sleeps for a guess: everything waits
+//! for a condition, within a generous limit.
+
+mod cluster;
+mod driver;
+mod lifecycle;
+mod network;
+
+/// One `#[test]` per scenario and driver.
+macro_rules! on_both_drivers {
+    ($($module:ident :: $scenario:ident),* $(,)?) => {
+        mod tokio_driver { $(
+            #[test]
+            fn $scenario() {
+                <crate::driver::OnTokio as crate::driver::Driver>::run(
+                    crate::$module::$scenario::<crate::driver::OnTokio>());
+            }
+        )* }
+        mod smol_driver { $(
+            #[test]
+            fn $scenario() {
+                <crate::driver::OnSmol as crate::driver::Driver>::run(
+                    crate::$module::$scenario::<crate::driver::OnSmol>());
+            }
+        )* }
+    };
+}
+
+on_both_drivers![
+    lifecycle::a_member_knows_itself_and_stops,
+    lifecycle::dropping_the_last_client_stops_the_member,
+    lifecycle::every_call_after_the_stop_says_so,
+    lifecycle::calls_caught_by_the_stop_end_too,
+    lifecycle::events_end_with_the_member,
+    lifecycle::a_port_in_use_is_named,
+    lifecycle::a_wildcard_needs_an_advertised_address,
+    lifecycle::an_expired_certificate_is_refused,
+    lifecycle::a_directory_without_identity_says_what_to_do,
+    lifecycle::a_second_agent_on_a_directory_is_refused,
+    lifecycle::a_stop_frees_port_and_directory,
+    lifecycle::a_panic_in_a_query_is_no_hang,
+    lifecycle::a_dropped_wait_leaves_nothing_behind,
+    lifecycle::junk_is_counted_and_keeps_nobody_waiting,
+    network::all_join_and_agree,
+    network::a_request_reaches_its_member_and_names_its_sender,
+    network::a_request_to_nobody_known_fails_at_once,
+    network::a_panicking_handler_is_a_failure_and_harms_nobody,
+    network::a_busy_member_refuses_and_goes_on,
+    network::a_member_without_handler_says_so,
+    network::a_crashed_member_goes_down_everywhere,
+    network::a_restart_returns_with_a_higher_epoch,
+    network::who_leaves_is_out_at_once,
+    network::tags_reach_everybody,
+];
