@@ -277,7 +277,7 @@ impl<R: Runtime> Loop<R> {
             }
             Call::Query(look) => look(&self.node),
             Call::SendAsIs(to, frame, done) => {
-                drop(done.send(self.node.send_as_is(now, to, Lane::Urgent, &frame)));
+                _ = done.send(self.node.send_as_is(now, to, Lane::Urgent, &frame));
             }
             Call::WaitFor(condition, met) => self.conditions.add(condition, met),
             Call::End { how: End::Leave, done } if self.phase == Phase::Running => self.leave(now, done),

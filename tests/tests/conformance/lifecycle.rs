@@ -3,7 +3,7 @@
 use crate::{cluster::Cluster, driver::Driver};
 use futures_util::{
     FutureExt,
-    future::{join, join_all},
+    future::{join, join_all, join4},
 };
 use ifrit_core::view::View;
 use ifrit_node::{
@@ -56,10 +56,14 @@ pub(crate) async fn every_call_after_the_stop_says_so<D: Driver>() {
 
 pub(crate) async fn calls_caught_by_the_stop_end_too<D: Driver>() {
     let member = alone::<D>(&Cluster::new()).await;
-    // More than one turn takes, fewer than the channel holds: they wait in it when the loop ends.
-    let calls = (0..CALLS_MAX - 1).map(|_| member.digest());
-    let (stopped, ends) = D::within("all calls", join(member.stop(), join_all(calls))).await;
-    assert_eq!(stopped, Ok(()));
+    // The loop is held until all calls wait for it, more than it takes in the turn in which it stops.
+    let (open, gate) = std::sync::mpsc::channel();
+    let held = member.query(move |_| gate.recv().is_ok());
+    let calls = (0..CALLS_MAX - 2).map(|_| member.digest());
+    let release = async { open.send(()).is_ok() };
+    let all = join4(held, member.stop(), join_all(calls), release);
+    let (held, stopped, ends, _) = D::within("all calls", all).await;
+    assert_eq!((held, stopped), (Ok(true), Ok(())));
     assert!(ends.contains(&Err(Stopped)), "the stop came first");
 }
 
