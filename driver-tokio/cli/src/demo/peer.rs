@@ -3,16 +3,21 @@
 use anyhow::Context;
 use ifrit_core::id::MemberId;
 use ifrit_tokio::Client;
-use std::path::{Path, PathBuf};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
 
 pub(super) struct Peer {
     dir: PathBuf,
+    /// The port is drawn when it first starts and stays its own, as a service's would.
+    addr: SocketAddr,
     client: Option<Client>,
 }
 
 impl Peer {
     pub(super) fn new(dir: PathBuf) -> Self {
-        Self { dir, client: None }
+        Self { dir, addr: (Ipv4Addr::LOCALHOST, 0).into(), client: None }
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -28,12 +33,13 @@ impl Peer {
     pub(super) async fn start(&mut self, invite: &str) -> anyhow::Result<()> {
         let client = ifrit_tokio::builder()
             .data_dir(&self.dir)
-            .bind(([127, 0, 0, 1], 0).into())
+            .bind(self.addr)
             .invite(invite)
             .on_request(|from, body| async move { Ok(reply(from, &body)) })
             .start()
             .await
             .with_context(|| format!("cannot start a member in {}", self.dir.display()))?;
+        self.addr = client.local_addr();
         self.client = Some(client);
         Ok(())
     }
