@@ -193,6 +193,9 @@ enum Pending {
     Notify(NodeEvent),
 }
 
+/// The number of what is saved when the node stops: the core, which counts up from 1, never hears of it.
+const LAST_SAVE: u64 = u64::MAX;
+
 /// One member of the network, sans-IO.
 ///
 /// Give it every input through [`Node::handle`], then call [`Node::poll`] until it says [`Output::Wait`], and wake it
@@ -362,9 +365,13 @@ impl Node {
         self.links.send_frame(now, to, lane, frame)
     }
 
-    /// Closes all links and ends all requests. Drain [`Node::poll`] once more, then drop the node.
+    /// Closes all links and ends all requests; has the view saved, so that the next start finds the others without
+    /// seeds. Drain [`Node::poll`] once more, then drop the node.
     pub fn stop(&mut self, now: Now) {
         let now = self.advance(now);
+        if !self.stopped {
+            self.pending.push_back(Pending::Persist(LAST_SAVE, Save::Records(self.snapshot())));
+        }
         self.stopped = true;
         self.app.cancel_all(now, &mut self.links);
         self.links.close_all(now);

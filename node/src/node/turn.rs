@@ -236,7 +236,7 @@ impl Node {
         true
     }
 
-    fn snapshot(&self) -> Vec<u8> {
+    pub(super) fn snapshot(&self) -> Vec<u8> {
         let mut records = Vec::new();
         self.member.view().snapshot(&mut records);
         records
