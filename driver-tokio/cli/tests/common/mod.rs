@@ -23,7 +23,20 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::Builder::new().prefix("ifrit-test-").tempdir().unwrap() }
+        let world = Self { dir: tempfile::Builder::new().prefix("ifrit-test-").tempdir().unwrap() };
+        std::fs::create_dir(world.tmp()).unwrap();
+        world
+    }
+
+    /// Where the commands put what is temporary.
+    fn tmp(&self) -> PathBuf {
+        self.path("tmp")
+    }
+
+    /// What they have left there.
+    pub(crate) fn left_in_tmp(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.tmp()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -139,6 +152,7 @@ impl Process {
         let child = Command::new(env!("CARGO_BIN_EXE_ifrit"))
             .args(args)
             .env_remove("RUST_LOG")
+            .env("TMPDIR", world.tmp())
             .stdin(Stdio::null())
             .stdout(File::create(&out).unwrap())
             .stderr(File::create(&err).unwrap())
