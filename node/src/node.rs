@@ -365,6 +365,14 @@ impl Node {
         self.links.send_frame(now, to, lane, frame)
     }
 
+    /// Tells that datagrams leave from another address now: the socket was bound anew, or the machine has moved. Links
+    /// that this member dialed go on, those that it accepted are dialed anew (DESIGN section 5). What others are told is
+    /// a matter of [`Command::SetAddrs`].
+    pub fn moved(&mut self, now: Now) {
+        let now = self.advance(now);
+        self.links.moved(now);
+    }
+
     /// Closes all links and ends all requests; has the view saved, so that the next start finds the others without
     /// seeds. Drain [`Node::poll`] once more, then drop the node.
     pub fn stop(&mut self, now: Now) {

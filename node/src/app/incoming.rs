@@ -101,7 +101,7 @@ impl App {
         self.incoming.shares.entry(from).or_default().requests += 1;
         let request = Request { from, stream, state: State::Arriving(Vec::new()), bytes: 0 };
         self.incoming.requests.insert(token, request);
-        self.streams.insert(stream, Owner::In(token));
+        self.streams.insert(stream, Owner::In(token).into());
         // What has come with the opening is not told as readable.
         self.queue(stream);
     }

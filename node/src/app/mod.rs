@@ -118,12 +118,25 @@ enum Owner {
     In(RequestToken),
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stream {
+    owner: Owner,
+    /// Whether it is in the line of those to be read.
+    queued: bool,
+}
+
+impl From<Owner> for Stream {
+    fn from(owner: Owner) -> Self {
+        Self { owner, queued: false }
+    }
+}
+
 /// All requests of one node, in both directions.
 #[derive(Debug, Default)]
 pub(crate) struct App {
     out: Outgoing,
     incoming: Incoming,
-    streams: BTreeMap<StreamKey, Owner>,
+    streams: BTreeMap<StreamKey, Stream>,
     /// Streams that may have something to read, each once.
     readable: VecDeque<StreamKey>,
     events: VecDeque<NodeEvent>,
@@ -149,7 +162,7 @@ impl App {
     pub(crate) fn on_link(&mut self, now: Now, event: &LinkEvent, links: &mut Links, view: &impl Directory) {
         match event {
             LinkEvent::Up { member, .. } | LinkEvent::Available { member } => self.open(now, *member, links),
-            LinkEvent::Down { member } => self.unreachable(now, *member, links),
+            LinkEvent::Down { member } => self.unreachable(now, *member, links, view),
             LinkEvent::Opened { stream, from } => self.opened(*stream, *from, links, view),
             LinkEvent::Readable { stream } => self.queue(*stream),
             LinkEvent::Writable { stream } => self.writable(now, *stream, links),
@@ -166,28 +179,31 @@ impl App {
         links: &mut Links,
         view: &impl Directory,
     ) -> Option<usize> {
-        let stream = self.readable.pop_front()?;
-        let read = match self.streams.get(&stream) {
-            Some(Owner::Out(id)) => self.read_reply(now, *id, stream, budget, links),
-            Some(Owner::In(token)) => self.read_request(*token, stream, budget, links, view),
-            None => 0,
+        let key = self.readable.pop_front()?;
+        let Some(stream) = self.streams.get_mut(&key) else { return Some(0) };
+        stream.queued = false;
+        let read = match stream.owner {
+            Owner::Out(id) => self.read_reply(now, id, key, budget, links),
+            Owner::In(token) => self.read_request(token, key, budget, links, view),
         };
-        if read > 0 && self.streams.contains_key(&stream) {
-            self.readable.push_back(stream);
+        if read > 0 {
+            self.queue(key);
         }
         Some(read)
     }
 
-    fn queue(&mut self, stream: StreamKey) {
-        if self.streams.contains_key(&stream) && !self.readable.contains(&stream) {
-            self.readable.push_back(stream);
+    fn queue(&mut self, key: StreamKey) {
+        if let Some(stream) = self.streams.get_mut(&key)
+            && !std::mem::replace(&mut stream.queued, true)
+        {
+            self.readable.push_back(key);
         }
     }
 
-    fn writable(&mut self, now: Now, stream: StreamKey, links: &mut Links) {
-        match self.streams.get(&stream) {
-            Some(Owner::Out(id)) => self.write_request(now, *id, links),
-            Some(Owner::In(token)) => self.write_reply(*token, links),
+    fn writable(&mut self, now: Now, key: StreamKey, links: &mut Links) {
+        match self.streams.get(&key).map(|stream| stream.owner) {
+            Some(Owner::Out(id)) => self.write_request(now, id, links),
+            Some(Owner::In(token)) => self.write_reply(token, links),
             None => {}
         }
     }
@@ -195,8 +211,8 @@ impl App {
     /// A link is gone with all its streams.
     fn gone(&mut self, now: Now, link: LinkKey, links: &mut Links) {
         let lost: Vec<_> =
-            self.streams.range(StreamKey::all_of(link)).map(|(key, owner)| (*key, *owner)).collect();
-        for (_, owner) in lost {
+            self.streams.range(StreamKey::all_of(link)).map(|(_, stream)| stream.owner).collect();
+        for owner in lost {
             match owner {
                 Owner::Out(id) => self.end(now, id, Err(RequestError::Unreachable), links),
                 Owner::In(token) => self.forget(token),

@@ -38,8 +38,8 @@ struct Request {
 #[derive(Debug, Default)]
 struct Waiting {
     requests: VecDeque<RequestId>,
-    /// Where else the member may be.
-    addrs: VecDeque<SocketAddr>,
+    /// Where else the member may be; `None` if no address was looked up yet, because there was a link.
+    addrs: Option<VecDeque<SocketAddr>>,
 }
 
 /// All requests of this member.
@@ -82,7 +82,7 @@ impl App {
                 let waiting = self.out.waiting.entry(to).or_default();
                 waiting.requests.push_back(id);
                 match addrs {
-                    Some(addrs) => {
+                    Some(_) => {
                         waiting.addrs = addrs;
                         self.dial(now, to, links);
                     }
@@ -136,7 +136,7 @@ impl App {
     /// Tries the next address of a member; without one its requests end.
     fn dial(&mut self, now: Now, to: MemberId, links: &mut Links) {
         let Some(waiting) = self.out.waiting.get_mut(&to) else { return };
-        if let Some(addr) = waiting.addrs.pop_front() {
+        if let Some(addr) = waiting.addrs.as_mut().and_then(VecDeque::pop_front) {
             return links.dial(now, to, addr);
         }
         let requests = std::mem::take(&mut waiting.requests);
@@ -149,9 +149,11 @@ impl App {
         }
     }
 
-    /// A link or a dial is gone.
-    pub(super) fn unreachable(&mut self, now: Now, to: MemberId, links: &mut Links) {
-        if self.out.waiting.contains_key(&to) && !links.is_up(&to) && !links.is_dialing(&to) {
+    /// A link or a dial is gone. Requests that waited for credit on the link have not been sent: they dial.
+    pub(super) fn unreachable(&mut self, now: Now, to: MemberId, links: &mut Links, view: &impl Directory) {
+        let Some(waiting) = self.out.waiting.get_mut(&to) else { return };
+        if !links.is_up(&to) && !links.is_dialing(&to) {
+            waiting.addrs.get_or_insert_with(|| view.addrs(&to).unwrap_or_default().into());
             self.dial(now, to, links);
         }
     }
@@ -166,7 +168,7 @@ impl App {
             };
             let Some(stream) = links.open(to) else { return };
             waiting.requests.pop_front();
-            self.streams.insert(stream, Owner::Out(id));
+            self.streams.insert(stream, Owner::Out(id).into());
             *self.out.streams.entry(stream.link).or_default() += 1;
             links.keep_alive(now, stream.link, true);
             if let Some(request) = self.out.requests.get_mut(&id) {

@@ -274,3 +274,18 @@ fn requests_that_stall_leave_the_lanes_open() {
     world.until(|world| world.end(2).app.streams.is_empty());
     assert_eq!(world.end(2).app.incoming.shares().count(), 0, "nothing is kept of a lost link");
 }
+
+#[test]
+fn requests_that_were_not_sent_outlive_their_link() {
+    let mut world = World::pair();
+    let total = REQUESTS_PER_PEER + 8;
+    let requests: Vec<_> = (0..total).map(|_| ask(&mut world, 1, 2, b"?", LONG)).collect();
+    world.until(|world| asked(world, 2).len() >= 8);
+    let sent = world.end(1).links.counters.requests_out as usize;
+    assert!(sent < total, "some wait for credit");
+    let now = world.at();
+    world.end(2).links.close(now, id(1), ifrit_core::action::HangUp::Idle);
+    world.until(|world| asked(world, 2).len() >= total - 8);
+    let lost = requests.iter().filter(|request| !ends(&mut world, 1, **request).is_empty()).count();
+    assert!(lost > 0 && lost < total, "{lost} of {total} were on their way");
+}

@@ -324,6 +324,20 @@ impl Links {
         }
     }
 
+    /// This member's own address has changed. QUIC takes the links that it dialed along; those that it accepted would
+    /// only die of silence, so they end here, and whoever needs them dials anew.
+    pub(crate) fn moved(&mut self, now: Now) {
+        let at = self.tick(now);
+        for slot in 0..self.slots.len() {
+            match self.slots[slot].as_ref().map(|link| link.accepted()) {
+                Some(true) => self.lose(slot, at, Close::Idle),
+                Some(false) => _ = self.with(slot, |link| link.conn.local_address_changed()),
+                None => {}
+            }
+            self.mark(slot);
+        }
+    }
+
     /// Closes everything.
     pub(crate) fn close_all(&mut self, now: Now) {
         let at = self.tick(now);

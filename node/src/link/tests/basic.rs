@@ -209,3 +209,31 @@ fn a_silent_link_ends_by_itself() {
         world.now.since(ifrit_core::time::Mono(0)) <= crate::limits::IDLE_TIMEOUT + Duration::from_secs(1)
     );
 }
+
+#[test]
+fn a_member_that_moves_keeps_the_links_that_it_dialed() {
+    let mut world = World::pair();
+    let end = world.ends.remove(&1).expect("runs");
+    world.ends.insert(5, end);
+    let now = world.at();
+    world.end(5).links.moved(now);
+    world.frame(5, 2, Lane::Records, b"from elsewhere");
+    world.until(|world| world.end(2).frames.len() == 1);
+    world.frame(2, 1, Lane::Records, b"to elsewhere");
+    world.until(|world| world.end(5).frames.len() == 1);
+    assert_eq!(world.end(2).ups(id(1)), [true]);
+}
+
+#[test]
+fn a_member_that_moves_ends_the_links_that_it_accepted() {
+    let mut world = World::pair();
+    let end = world.ends.remove(&2).expect("runs");
+    world.ends.insert(5, end);
+    let now = world.at();
+    world.end(5).links.moved(now);
+    world.until(|world| world.end(5).ups(id(1)) == [true, false]);
+    world.dial(5, 1);
+    world.until(|world| world.end(1).ups(id(2)) == [true, false, true]);
+    world.until(|world| world.end(5).ups(id(1)) == [true, false, true]);
+    assert!(world.now.since(ifrit_core::time::Mono(0)) < Duration::from_secs(5), "{:?}", world.now);
+}
