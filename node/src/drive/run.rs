@@ -383,6 +383,9 @@ impl<R: Runtime> Loop<R> {
 /// Whoever still waits hears that it is over, also when a panic ended the loop.
 impl<R: Runtime> Drop for Loop<R> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the member stops on a panic; if it is not your own query's, please report it");
+        }
         self.calls.close();
         while let Ok(call) = self.calls.try_recv() {
             drop(call);

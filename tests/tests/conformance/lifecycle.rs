@@ -57,7 +57,7 @@ pub(crate) async fn every_call_after_the_stop_says_so<D: Driver>() {
 pub(crate) async fn calls_caught_by_the_stop_end_too<D: Driver>() {
     let member = alone::<D>(&Cluster::new()).await;
     // The loop is held until all calls wait for it, more than it takes in the turn in which it stops.
-    let (open, gate) = std::sync::mpsc::channel();
+    let (open, gate) = std::sync::mpsc::sync_channel(1);
     let held = member.query(move |_| gate.recv().is_ok());
     let calls = (0..CALLS_MAX - 2).map(|_| member.digest());
     let release = async { open.send(()).is_ok() };
