@@ -56,8 +56,6 @@ pub const STREAM_WINDOW: u32 = 64 * 1024;
 pub const LINK_WINDOW: u32 = 256 * 1024;
 /// Bytes of a link's streams that are sent and not acknowledged.
 pub const SEND_WINDOW: u64 = 256 * 1024;
-/// Bytes beyond [`SEND_WINDOW`] that only the Urgent lane may use: bulk must not stand in its way.
-pub const SEND_WINDOW_URGENT: u64 = 64 * 1024;
 /// Streams of lanes that a peer may open: three, and room for lanes of later versions, which are turned away.
 pub const LANE_STREAMS_MAX: u32 = 8;
 /// Streams of requests that a peer may open before it has sent one: each of them costs memory.

@@ -289,3 +289,17 @@ fn requests_that_were_not_sent_outlive_their_link() {
     let lost = requests.iter().filter(|request| !ends(&mut world, 1, **request).is_empty()).count();
     assert!(lost > 0 && lost < total, "{lost} of {total} were on their way");
 }
+
+#[test]
+fn urgent_frames_pass_requests() {
+    let mut world = World::pair();
+    for _ in 0..8 {
+        ask(&mut world, 1, 2, &vec![0; REQUEST_MAX / 4], LONG);
+    }
+    world.run(Duration::from_millis(20));
+    let before = world.now;
+    world.frame(1, 2, ifrit_core::event::Lane::Urgent, b"you are accused");
+    world.until(|world| world.end(2).frames.len() == 1);
+    assert!(world.now.since(before) <= crate::link::tests::world::RTT * 2, "{:?}", world.now.since(before));
+    assert!(asked(&mut world, 2).len() < 8, "the bulk is still on its way");
+}

@@ -4,9 +4,7 @@ use super::{
     hole::Hole,
     lane::{Broken, LaneIn, LaneOut, lane_of, read},
 };
-use crate::limits::{
-    BATCH_SEGMENTS, DIAL_PATIENCE, HANDSHAKE_TIMEOUT, KEEP_ALIVE, SEND_WINDOW, SEND_WINDOW_URGENT,
-};
+use crate::limits::{BATCH_SEGMENTS, DIAL_PATIENCE, HANDSHAKE_TIMEOUT, KEEP_ALIVE};
 use bytes::Bytes;
 use ifrit_core::{event::Lane, id::MemberId};
 use quinn_proto::{Connection, ConnectionHandle, Dir, StreamId, Transmit};
@@ -170,21 +168,19 @@ impl Link {
         acked
     }
 
-    /// Writes what the windows take of all lanes, the important ones first.
+    /// Writes what the windows take of all lanes, the important ones first. Each acknowledgement leads here before
+    /// requests may write again, so that a full window delays the Urgent lane by a round trip at most.
     pub(super) fn flush(&mut self, mut written: impl FnMut(Lane, u32)) -> Result<(), Broken> {
         for lane in Lane::ALL {
             let out = &mut self.lanes_out[lane as usize];
             if out.is_idle() {
                 continue;
             }
-            let reserve = if lane == Lane::Urgent { SEND_WINDOW_URGENT } else { 0 };
-            self.conn.set_send_window(SEND_WINDOW + reserve);
             let bytes = out.flush(lane, &mut self.conn)?;
             if bytes > 0 {
                 written(lane, bytes);
             }
         }
-        self.conn.set_send_window(SEND_WINDOW);
         Ok(())
     }
 
