@@ -235,6 +235,12 @@ impl Client {
         self.command(CoreCommand::SetAddrs(addrs)).await
     }
 
+    /// A renewed certificate (DER) of this member, same id and key (R14), for new links and for everybody's records.
+    /// Files are the caller's: see [`Identity::save`](crate::identity::Identity::save).
+    pub async fn set_certificate(&self, certificate: impl Into<Vec<u8>>) -> Result<(), ClientError> {
+        self.command(CoreCommand::SetCertificate(certificate.into())).await
+    }
+
     /// Other seeds (`host:port`) from now on; those beyond [`SEEDS_MAX`](ifrit_core::limits::SEEDS_MAX) are left out.
     pub async fn set_seeds(&self, seeds: Vec<String>) -> Result<(), Stopped> {
         self.call(Call::SetSeeds(seeds)).await

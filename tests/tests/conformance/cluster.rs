@@ -3,7 +3,7 @@
 use crate::driver::Driver;
 use futures_util::future::join_all;
 use ifrit_core::{
-    crypto::Signer,
+    crypto::{P256Signer, Signer},
     id::{MemberId, NetworkId},
     params::{Preset, Wish},
     time::Wall,
@@ -57,8 +57,11 @@ impl Cluster {
 
     /// A new identity that holds for `span` from an hour ago.
     pub(crate) fn identity_for(&self, span: Duration) -> Identity {
-        let key = generate_key();
-        let id = MemberId(generate_key().scalar());
+        self.issue(MemberId(generate_key().scalar()), generate_key(), span)
+    }
+
+    /// An identity of this network.
+    pub(crate) fn issue(&self, id: MemberId, key: P256Signer, span: Duration) -> Identity {
         let begin = Wall(wall().0 - HOUR.as_millis() as u64);
         let certificate = self.ca.issue(&key.public_key(), id, begin, begin + span, 2);
         Identity::new(self.ca.root().der(), &certificate, key).expect("the CA's own")

@@ -5,11 +5,11 @@ use futures_util::{
     FutureExt,
     future::{join, join_all, join4},
 };
-use ifrit_core::view::View;
+use ifrit_core::{event::Refused, view::View};
 use ifrit_node::{
     app::RequestError,
-    drive::{CALLS_MAX, Client, Event, StartError, Stopped},
-    identity::IdentityError,
+    drive::{CALLS_MAX, Client, ClientError, Event, StartError, Stopped},
+    identity::{Identity, IdentityError, generate_key},
 };
 use std::{net::UdpSocket, sync::Arc, time::Duration};
 
@@ -170,5 +170,20 @@ pub(crate) async fn junk_is_counted_and_keeps_nobody_waiting<D: Driver>() {
     let counters = member.query(|node| node.counters()).await.expect("it runs");
     assert!(counters.datagrams_in > 0 && counters.strays > 0 && counters.panics == 0, "{counters:?}");
     assert_eq!(counters.links, 0);
+    member.stop().await.expect("it ran");
+}
+
+pub(crate) async fn only_a_renewal_of_the_own_certificate_is_taken<D: Driver>() {
+    let cluster = Cluster::new();
+    let identity = cluster.identity();
+    let (id, key) = (identity.id(), identity.signer.clone());
+    let member = D::builder().identity(identity).start().await.expect("started");
+    let set = async |other: Identity| member.set_certificate(other.certificate.der()).await;
+    let long = Duration::from_secs(30 * 24 * 3600);
+    assert_eq!(set(cluster.issue(id, key.clone(), long)).await, Ok(()));
+    let wrong = Err(ClientError::Refused(Refused::WrongCertificate));
+    assert_eq!(set(cluster.identity()).await, wrong, "another member's");
+    assert_eq!(set(cluster.issue(id, generate_key(), long)).await, wrong, "another key");
+    assert_eq!(set(Cluster::new().issue(id, key, long)).await, wrong, "another network's");
     member.stop().await.expect("it ran");
 }

@@ -42,6 +42,7 @@ on_both_drivers![
     lifecycle::a_stop_frees_port_and_directory,
     lifecycle::a_panic_in_a_query_is_no_hang,
     lifecycle::a_dropped_wait_leaves_nothing_behind,
+    lifecycle::only_a_renewal_of_the_own_certificate_is_taken,
     lifecycle::junk_is_counted_and_keeps_nobody_waiting,
     network::all_join_and_agree,
     network::a_request_reaches_its_member_and_names_its_sender,
