@@ -68,6 +68,16 @@ fn a_damaged_key_is_named_and_nothing_is_overwritten() {
 }
 
 #[test]
+fn a_certificate_of_another_ca_is_refused() {
+    let world = World::new();
+    let (one, other) = (Ca::init(&world, "one"), Ca::init(&world, "other"));
+    one.issue(&world, "node");
+    other.issue(&world, "foreign");
+    fs::copy(world.path("foreign").join("cert.pem"), world.path("node").join("cert.pem")).unwrap();
+    world.agent("node", &[]).process.fails(2, &["does not fit the root"]);
+}
+
+#[test]
 fn half_written_state_is_noticed_and_the_previous_one_used() {
     let world = World::new();
     let ca = Ca::init(&world, "ca");

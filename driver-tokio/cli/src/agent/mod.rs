@@ -2,17 +2,18 @@
 
 mod advertise;
 mod failure;
+mod log;
 pub(crate) mod questions;
 
 use crate::{
     args::AgentArgs,
     control::server::{self, LeaveAsked},
+    error::bad_input,
     output::{BOLD, Out, paint},
     signals::Signals,
 };
 use anyhow::{Context, bail};
-use ifrit_core::{action::Notice, id::MemberId};
-use ifrit_tokio::{Client, Event, Events};
+use ifrit_tokio::Client;
 use serde_json::json;
 use std::time::Duration;
 use tokio::{sync::mpsc, time::timeout};
@@ -31,6 +32,9 @@ pub(crate) fn run(args: &AgentArgs, out: Out) -> anyhow::Result<()> {
 }
 
 async fn live(args: &AgentArgs, out: Out) -> anyhow::Result<()> {
+    if args.record.is_some() {
+        return Err(bad_input("--record: this version cannot record yet; run without it"));
+    }
     let mut signals = Signals::new()?;
     let starting = start(args);
     let client = tokio::select! {
@@ -40,7 +44,9 @@ async fn live(args: &AgentArgs, out: Out) -> anyhow::Result<()> {
     let (listener, socket) = server::bind(&args.dir)?;
     client.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     tell_started(&client, args, out)?;
-    let logging = tokio::spawn(log_events(client.events(), client.id()));
+    let logging = tokio::spawn(log::events(client.events(), client.id()));
+    // Ends with the member.
+    tokio::spawn(log::traffic(client.clone()));
     let (leave, mut leaves) = mpsc::channel(1);
     let serving = tokio::spawn(server::serve(listener, client.clone(), leave));
     let end = tokio::select! {
@@ -116,30 +122,4 @@ async fn leave_as_asked(client: &Client, asked: LeaveAsked, out: Out) -> anyhow:
 
 fn say(out: Out, what: &str, text: &str) -> anyhow::Result<()> {
     out.print(&json!({ "agent": what }), text)
-}
-
-/// Logs what an operator should know, until the member stops.
-async fn log_events(mut events: Events, me: MemberId) {
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Notice(notice) => log(&notice, me),
-            Event::Lagged { missed } => tracing::warn!(missed, "too many events to log them all"),
-        }
-    }
-}
-
-fn log(notice: &Notice, me: MemberId) {
-    let row = crate::rows::EventRow::from(notice);
-    let text = anstream::adapter::strip_str(&crate::render::event(&row)).to_string();
-    let text = text.trim();
-    match notice {
-        Notice::Up { .. } | Notice::Updated { .. } | Notice::Accused { .. } | Notice::Rebutted { .. } => {
-            tracing::debug!("{text}");
-        }
-        Notice::Joined { .. } | Notice::Left { .. } | Notice::Down { .. } | Notice::Expired { .. } => {
-            tracing::info!("{text}");
-        }
-        Notice::AccusedMyself { .. } => tracing::info!("{} {text}", me.short()),
-        _ => tracing::warn!("{text}"),
-    }
 }

@@ -32,6 +32,9 @@ pub(crate) async fn send(
     patience: Duration,
 ) -> anyhow::Result<(MemberId, Vec<u8>)> {
     let to = resolve(client, member).await?;
+    if to == client.id() {
+        return Err(bad_input(format!("{member} is this agent itself: send to another member")));
+    }
     match client.request_with(to, text, patience).await {
         Ok(reply) => Ok((to, reply)),
         Err(error) => Err(explain_failure(error, member, patience)),

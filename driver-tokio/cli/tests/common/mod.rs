@@ -19,11 +19,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// A directory for one test, and the command to use in it.
 pub(crate) struct World {
     dir: TempDir,
+    /// What agents log; usual things if empty.
+    pub(crate) log: String,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let world = Self { dir: tempfile::Builder::new().prefix("ifrit-test-").tempdir().unwrap() };
+        let dir = tempfile::Builder::new().prefix("ifrit-test-").tempdir().unwrap();
+        let world = Self { dir, log: String::new() };
         std::fs::create_dir(world.tmp()).unwrap();
         world
     }
@@ -64,7 +67,7 @@ impl World {
             all.extend(["--listen", "127.0.0.1:0"]);
         }
         all.extend(args);
-        let process = Process::start(self, name, &all);
+        let process = Process::start_logging(self, name, &all, &self.log);
         Agent { dir, process, id: String::new(), addr: String::new() }
     }
 }
@@ -148,16 +151,19 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(world: &World, name: &str, args: &[&str]) -> Self {
+        Self::start_logging(world, name, args, "")
+    }
+
+    /// Starts the command, which logs as RUST_LOG would say.
+    fn start_logging(world: &World, name: &str, args: &[&str], log: &str) -> Self {
         let (out, err) = unused(world, name);
-        let child = Command::new(env!("CARGO_BIN_EXE_ifrit"))
-            .args(args)
-            .env_remove("RUST_LOG")
-            .env("TMPDIR", world.tmp())
-            .stdin(Stdio::null())
-            .stdout(File::create(&out).unwrap())
-            .stderr(File::create(&err).unwrap())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ifrit"));
+        command.args(args).env_remove("RUST_LOG").env("TMPDIR", world.tmp());
+        if !log.is_empty() {
+            command.env("RUST_LOG", log);
+        }
+        let (stdout, stderr) = (File::create(&out).unwrap(), File::create(&err).unwrap());
+        let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().unwrap();
         Self { child, out, err }
     }
 
