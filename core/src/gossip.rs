@@ -275,14 +275,16 @@ impl Member {
         let want = match held {
             Some(ix) if Summary::new(&self.state.id(ix), &self.state.leaf_hash(ix)) == *summary => return,
             Some(ix) => self.want_newer(ix),
-            None => Want { id: summary.id, epoch: 0, certificate: true, accusations: true },
+            None => Want::stranger(summary.id, true),
         };
         self.want(&from, want);
     }
 
     pub(crate) fn want_newer(&self, ix: Ix) -> Want {
         let note = &self.state.roster[ix].note;
-        Want { id: brief(&note.id), epoch: note.epoch, certificate: false, accusations: true }
+        let mut held = [0; 8];
+        held.copy_from_slice(&note.hash()[..8]);
+        Want { id: brief(&note.id), epoch: note.epoch, note: held, certificate: false, accusations: true }
     }
 
     /// Asks `from` once it has room; one announcer at a time, others are remembered (R7).
@@ -403,7 +405,7 @@ impl Member {
     fn serve(&self, want: &Want) -> Option<Bundle<'_>> {
         let ix = self.state.roster.by_brief(&want.id)?;
         let note = &self.state.roster[ix].note;
-        let newer = note.epoch > want.epoch;
+        let newer = want.lacks(note.epoch, note.hash());
         let accusations: Vec<&Accusation> = match self.state.case(ix) {
             Some(case) if want.accusations && note.epoch >= want.epoch => {
                 case.slots.iter().filter(|slot| slot.since.is_some()).map(|slot| &*slot.accusation).collect()

@@ -316,10 +316,7 @@ impl Member {
             },
             (None, Some(certificate)) => certificate,
             (None, None) => {
-                self.want(
-                    &from,
-                    Want { id: brief(&queued.id), epoch: 0, certificate: true, accusations: true },
-                );
+                self.want(&from, Want::stranger(brief(&queued.id), true));
                 return Fate::Refused;
             }
         };
@@ -368,13 +365,15 @@ impl Member {
             Consider::Fresh => {}
             Consider::Duplicate | Consider::Farther | Consider::Stale => return Fate::Duplicate,
             Consider::Future => {
-                let epoch = self.state.roster.by_id(&accused).map_or(0, |peer| peer.note.epoch);
-                self.want(&from, Want { id: brief(&accused), epoch, certificate: false, accusations: true });
+                if let Some(ix) = self.state.roster.ix(&accused) {
+                    let want = self.want_newer(ix);
+                    self.want(&from, want);
+                }
                 return Fate::Refused;
             }
             Consider::UnknownAccuser => {
                 let id = brief(&accusation.accuser);
-                self.want(&from, Want { id, epoch: 0, certificate: true, accusations: false });
+                self.want(&from, Want::stranger(id, false));
                 return Fate::Refused;
             }
             Consider::RingDisabled | Consider::NotAccusable | Consider::Blocked => return Fate::Refused,
@@ -396,7 +395,7 @@ impl Member {
         }
         let Some(accuser) = self.state.roster.by_id(&accusation.accuser) else {
             let id = brief(&accusation.accuser);
-            self.want(&from, Want { id, epoch: 0, certificate: true, accusations: false });
+            self.want(&from, Want::stranger(id, false));
             return Fate::Refused;
         };
         let key = accuser.certificate.key;

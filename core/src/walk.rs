@@ -71,7 +71,7 @@ impl Member {
                     self.want(&from, want);
                 }
                 None => {
-                    let want = Want { id: brief(id), epoch: 0, certificate: true, accusations: true };
+                    let want = Want::stranger(brief(id), true);
                     self.want(&from, want);
                 }
             }

@@ -57,10 +57,24 @@ pub(crate) struct Want {
     pub(crate) id: Brief,
     /// The epoch of the note held; 0 if none.
     pub(crate) epoch: u64,
+    /// The hash of the note held: of two with one epoch the other may be the lower (R12).
+    pub(crate) note: Brief,
     /// The certificate is lacking too.
     pub(crate) certificate: bool,
     /// Accusations of the same epoch are wanted, not only a newer note.
     pub(crate) accusations: bool,
+}
+
+impl Want {
+    /// Everything about a stranger, or all but the accusations of it.
+    pub(crate) fn stranger(id: Brief, accusations: bool) -> Self {
+        Self { id, epoch: 0, note: [0; 8], certificate: true, accusations }
+    }
+
+    /// Whether a note is another than the one held, and not older.
+    pub(crate) fn lacks(&self, epoch: u64, hash: &Hash) -> bool {
+        epoch > self.epoch || epoch == self.epoch && hash[..8] != self.note
+    }
 }
 
 /// First frame on a link.
