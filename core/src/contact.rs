@@ -126,7 +126,8 @@ impl Contacts {
             SeedState::Idle => seed.tried,
             SeedState::Dialing => seed.tried && seed.wait >= DIAL_WAIT_MAX / 8,
         });
-        seeds && self.kept.iter().all(|(member, kept)| kept.tried && !waits(member))
+        let was_tried = |member: &MemberId, kept: &Kept| kept.tried || self.synced.contains(member);
+        seeds && self.kept.iter().all(|(member, kept)| was_tried(member, kept) && !waits(member))
     }
 }
 
@@ -281,6 +282,8 @@ impl Member {
             self.contacts.unconfirmed = !confirmed;
             self.state.thaw(now.mono);
             self.state.changed = true;
+            // A crash within the first minute must not cost the contacts.
+            self.next_snapshot = now.mono;
             self.out.push(Out::Notify(Notice::Joined { unconfirmed: !confirmed }));
             self.settle_after_join(now);
             return;

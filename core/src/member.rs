@@ -94,7 +94,7 @@ pub struct Member {
     /// When missing links to successors are looked at again.
     pub(crate) next_dials: Mono,
     next_sweep: Mono,
-    next_snapshot: Mono,
+    pub(crate) next_snapshot: Mono,
     snapshot_news: u64,
     /// When a member that leaves is done.
     leaves: Option<Mono>,
