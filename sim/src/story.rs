@@ -50,7 +50,13 @@ impl Story {
         for ring in 0..params.rings {
             writeln!(text, "ring {ring}: {}", letters(world.ring(ring))).expect("a string");
         }
-        Self { text, begin: world.now(), told: world.now(), epochs: BTreeMap::new() }
+        let mut story = Self { text, begin: world.now(), told: world.now(), epochs: BTreeMap::new() };
+        for node in world.running() {
+            for member in world.member(node).view().members() {
+                story.note(&member.id, member.epoch);
+            }
+        }
+        story
     }
 
     /// Says what a test does next.
@@ -103,7 +109,7 @@ impl Story {
             .map(|member| {
                 let name = letter(world.index(&member.id));
                 let disabled = u32::from(world.params().rings) - member.mask.count();
-                let mask = if disabled > 0 { format!(", {disabled} ring off") } else { String::new() };
+                let mask = if disabled > 0 { format!(", rings off: {disabled}") } else { String::new() };
                 let state = format!("{:?}", member.state).to_lowercase();
                 format!("{name} {state} ({}{mask})", self.note(&member.id, member.epoch))
             })
@@ -142,9 +148,9 @@ impl Story {
             Notice::Up { member, epoch } => {
                 format!("{} is live ({})", name(member), self.note(member, *epoch))
             }
-            Notice::Accused { accusation } => format!("hears that {}", self.charge(world, accusation)),
+            Notice::Accused { accusation } => format!("accusation held: {}", self.charge(world, accusation)),
             Notice::AccusedMyself { accusation } => {
-                format!("is told that {}", self.charge(world, accusation))
+                format!("accusation of itself: {}", self.charge(world, accusation))
             }
             Notice::Rebutted { member, epoch } => {
                 format!("{} answers ({})", name(member), self.note(member, *epoch))

@@ -151,6 +151,7 @@ impl World {
     /// If that takes more than two virtual minutes.
     pub fn converged(setup: Setup) -> Self {
         let mut world = Self::bootstrap(setup);
+        world.run_for(START_SPREAD);
         world.settles_within(Duration::from_secs(120));
         world
     }

@@ -1,0 +1,108 @@
+//! R1, R3: false accusations are answered, and liars pay with their rings.
+
+use crate::{s, settled};
+use ifrit_core::{action::Notice, time::Mono, view::State};
+use ifrit_sim::World;
+use std::time::Duration;
+
+/// Slanders `accused` by each of `accusers` (a ring and the one who accuses there) every `every`, for `span`.
+fn slander(world: &mut World, accusers: &[(u8, usize)], accused: usize, every: Duration, span: Duration) {
+    let end = world.now() + span;
+    while world.now() < end {
+        for (ring, accuser) in accusers {
+            world.slander(*accuser, accused, *ring);
+        }
+        world.run_for(every);
+    }
+}
+
+#[test]
+fn r3_a_false_accusation_is_answered() {
+    for seed in 1..=5 {
+        let mut world = settled(20, 7, seed);
+        let (victim, liar) = (3, world.along(2, 3, -1));
+        let epoch = world.sees(victim, victim).unwrap().epoch;
+        let since = world.now();
+        world.slander(liar, victim, 2);
+        world.run_for(s(1));
+        let told = world
+            .since(since)
+            .iter()
+            .any(|seen| seen.observer == victim && matches!(seen.notice, Notice::AccusedMyself { .. }));
+        assert!(told, "seed {seed}: the victim is told");
+        let higher = |world: &World, node: usize| world.sees(node, victim).unwrap().epoch > epoch;
+        assert!(
+            world.correct().iter().all(|node| higher(&world, *node)),
+            "seed {seed}: everybody has its answer"
+        );
+        world.settles_within(s(10));
+        assert_eq!(world.removals(Mono(0)), [], "seed {seed}");
+        let mask = world.sees(victim, victim).unwrap().mask;
+        assert!(!mask.enabled(2), "seed {seed}: a valid accusation costs the accuser its ring");
+    }
+}
+
+#[test]
+fn r3_the_accused_on_t_rings_stays_and_is_watched_on_the_others() {
+    let mut world = settled(20, 7, 2);
+    let victim = 3;
+    let liars: Vec<_> = (0..3).map(|ring| (ring, world.along(ring, victim, -1))).collect();
+    slander(&mut world, &liars, victim, s(1), s(20));
+    assert_eq!(world.removals(Mono(0)), []);
+    assert!(world.all_see(victim, State::Live) || world.all_see(victim, State::Accused));
+    let mask = world.sees(victim, victim).unwrap().mask;
+    assert!((0..3).all(|ring| !mask.enabled(ring)), "{mask:?}");
+    assert_eq!(mask.count(), 4, "t are off, never more");
+    world.crash(victim);
+    let bound = world.params().detection + world.params().delta * 4;
+    assert!(world.run_until_condition(bound, |world| world.all_see(victim, State::Down)).is_some());
+}
+
+#[test]
+fn r3_more_liars_than_t_annoy_but_do_not_remove() {
+    let mut world = settled(20, 7, 3);
+    let victim = 3;
+    let liars: Vec<_> = (0..7).map(|ring| (ring, world.along(ring, victim, -1))).collect();
+    slander(&mut world, &liars, victim, s(1) / 2, s(30));
+    assert_eq!(world.removals(Mono(0)), []);
+    world.settles_within(s(10));
+}
+
+#[test]
+fn r1_an_accusation_over_live_members_counts_nowhere() {
+    let mut world = settled(20, 7, 4);
+    let victim = 3;
+    let liar = world.along(2, victim, -3);
+    let since = world.now();
+    slander(&mut world, &[(2, liar)], victim, s(1), s(20));
+    let accused = world.since(since).iter().any(|seen| matches!(seen.notice, Notice::Accused { .. }));
+    assert!(!accused, "nobody takes it");
+    assert_eq!(world.removals(Mono(0)), []);
+    world.settles_within(s(10));
+}
+
+#[test]
+fn r1_a_disabled_ring_accuses_no_more() {
+    let mut world = settled(20, 7, 5);
+    let victim = 3;
+    let liar = world.along(2, victim, -1);
+    slander(&mut world, &[(2, liar)], victim, s(2), s(2));
+    let since = world.now();
+    let epoch = world.sees(victim, victim).unwrap().epoch;
+    slander(&mut world, &[(2, liar)], victim, s(1), s(20));
+    let accused = world.since(since).iter().any(|seen| matches!(seen.notice, Notice::Accused { .. }));
+    assert!(!accused, "the ring is off");
+    assert_eq!(world.sees(victim, victim).unwrap().epoch, epoch, "and needs no answer");
+}
+
+#[test]
+fn r3_an_answer_arrives_under_loss() {
+    for seed in 1..=3 {
+        let mut world = settled(20, 7, seed);
+        world.net.loss_ppm = 200_000;
+        let victim = 3;
+        let liar = world.along(1, victim, -1);
+        slander(&mut world, &[(1, liar)], victim, s(3), s(30));
+        assert_eq!(world.removals(Mono(0)), [], "seed {seed}");
+    }
+}

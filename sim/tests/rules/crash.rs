@@ -1,0 +1,162 @@
+//! R4, R5, R6: who is silent goes down everywhere, and nobody else does.
+
+use crate::{s, settled};
+use ifrit_core::{time::Mono, view::State};
+use ifrit_sim::{Setup, World};
+
+/// Runs until all correct members hold `gone` down, within the network's own bound and a margin for the last pushes.
+fn all_notice(world: &mut World, gone: &[usize]) {
+    let bound = world.params().detection + world.params().delta * 4;
+    let noticed = world
+        .run_until_condition(bound, |world| gone.iter().all(|subject| world.all_see(*subject, State::Down)));
+    let states: Vec<_> = gone
+        .iter()
+        .map(|gone| {
+            world
+                .correct()
+                .iter()
+                .filter(|o| world.sees(**o, *gone).map(|v| v.state) != Some(State::Down))
+                .count()
+        })
+        .collect();
+    assert!(noticed.is_some(), "after {bound:?} so many do not hold {gone:?} down: {states:?}");
+}
+
+#[test]
+fn r5_a_crashed_member_goes_down_everywhere() {
+    for (members, rings) in [(2, 1), (3, 3), (7, 3), (20, 23)] {
+        let mut world = settled(members, rings, 1);
+        world.crash(1);
+        all_notice(&mut world, &[1]);
+        world.settles_within(s(10));
+        assert_eq!(world.removals(Mono(0)), [], "{members} members");
+    }
+}
+
+#[test]
+fn r5_five_that_crash_at_once_go_down_everywhere() {
+    let mut world = settled(100, 23, 4);
+    let gone = [10, 20, 30, 40, 50];
+    gone.iter().for_each(|node| world.crash(*node));
+    all_notice(&mut world, &gone);
+    world.settles_within(s(10));
+    assert_eq!(world.removals(Mono(0)), []);
+}
+
+#[test]
+fn r1_half_of_the_network_crashes_at_once() {
+    let mut world = settled(40, 23, 5);
+    let gone: Vec<_> = (20..40).collect();
+    gone.iter().for_each(|node| world.crash(*node));
+    world.settles_within(s(30));
+    assert_eq!(world.removals(Mono(0)), []);
+}
+
+#[test]
+fn r6_a_crashed_member_stays_down_when_the_network_grows() {
+    let mut world = World::new(Setup::new(30, 6).rings(7));
+    (0..10).for_each(|node| world.start(node));
+    world.settles_within(s(30));
+    world.crash(5);
+    all_notice(&mut world, &[5]);
+    (10..30).for_each(|node| world.start(node));
+    world.settles_within(s(30));
+    let since = world.now();
+    world.run_for(s(30));
+    assert!(world.settled(), "{}", world.explain());
+    let revived = world.since(since).iter().any(
+        |seen| matches!(seen.notice, ifrit_core::action::Notice::Up { member, .. } if member == world.id(5)),
+    );
+    assert!(!revived, "nobody took it back");
+}
+
+#[test]
+fn r5_loss_removes_nobody() {
+    for (loss_ppm, seed) in [(50_000, 1), (200_000, 2)] {
+        let mut world = settled(30, 23, seed);
+        world.net.loss_ppm = loss_ppm;
+        world.run_for(s(120));
+        assert_eq!(world.removals(Mono(0)), [], "{loss_ppm} ppm");
+        assert_eq!(world.correct().iter().map(|node| world.live_view(*node).len()).min(), Some(30));
+    }
+}
+
+#[test]
+fn r5_a_crash_is_noticed_under_loss() {
+    let mut world = settled(30, 23, 3);
+    world.net.loss_ppm = 200_000;
+    world.run_for(s(20));
+    world.crash(7);
+    let bound = world.params().detection * 2;
+    let noticed = world.run_until_condition(bound, |world| world.all_see(7, State::Down));
+    assert!(noticed.is_some(), "not after {bound:?}");
+    assert_eq!(world.removals(Mono(0)), []);
+}
+
+#[test]
+fn r4_a_paused_observer_that_resumes_removes_nobody() {
+    let mut world = settled(20, 7, 7);
+    let liar = world.along(0, 3, -1);
+    let observer = (0..20).find(|node| ![3, liar].contains(node)).unwrap();
+    world.slander(liar, 3, 0);
+    world.run_for(s(1) / 20);
+    world.pause(observer, s(10));
+    let paused = world.now();
+    world.run_for(s(11));
+    world.settles_within(s(60));
+    let wrong: Vec<_> = world
+        .removals(paused)
+        .into_iter()
+        .filter(|(_, by, subject)| *by == observer || *subject != observer)
+        .collect();
+    assert_eq!(wrong, [], "only the paused one itself may have gone down");
+}
+
+#[test]
+fn r4_half_of_the_network_pauses_and_removes_nobody() {
+    let mut world = settled(20, 7, 8);
+    let paused = world.now();
+    (0..10).for_each(|node| world.pause(node, s(10)));
+    world.run_for(s(11));
+    world.settles_within(s(60));
+    let wrong: Vec<_> = world.removals(paused).into_iter().filter(|(_, by, _)| *by < 10).collect();
+    assert_eq!(wrong, [], "those who slept hold nobody down");
+}
+
+#[test]
+fn r11_a_silent_member_does_not_slow_its_neighbours() {
+    #[derive(Debug)]
+    struct Silent;
+    impl ifrit_sim::tamper::Tamper for Silent {
+        fn sends(
+            &mut self,
+            _: &mut ifrit_sim::tamper::Hand<'_>,
+            _: ifrit_core::id::MemberId,
+            _: ifrit_sim::tamper::Wire<'_>,
+        ) -> bool {
+            false
+        }
+        fn hears(
+            &mut self,
+            _: &mut ifrit_sim::tamper::Hand<'_>,
+            _: ifrit_core::id::MemberId,
+            _: ifrit_sim::tamper::Wire<'_>,
+        ) -> bool {
+            false
+        }
+    }
+    let spread = |silent: bool| {
+        let mut world = settled(20, 7, 9);
+        if silent {
+            world.corrupt(7, Box::new(Silent));
+        }
+        let tags = b"new".to_vec();
+        world.command(3, ifrit_core::event::Command::SetTags(tags.clone())).unwrap();
+        let knows = |world: &World, node: usize| world.sees(node, 3).is_some_and(|view| view.tags == tags);
+        let took =
+            world.run_until_condition(s(20), |world| (0..20).all(|node| node == 7 || knows(world, node)));
+        (took.unwrap(), world.params().delta)
+    };
+    let (took, delta) = spread(true);
+    assert!(took <= delta, "{took:?}, without it {:?}", spread(false).0);
+}

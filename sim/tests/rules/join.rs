@@ -1,0 +1,81 @@
+//! R16: joining, and views that become complete and equal.
+
+use crate::{s, settled};
+use ifrit_core::{action::Notice, time::Mono};
+use ifrit_sim::{Setup, World};
+
+#[test]
+fn r16_a_hundred_join_through_one() {
+    let mut world = World::bootstrap(Setup::new(100, 1));
+    world.run_for(s(1) / 5);
+    world.settles_within(s(60));
+    assert_eq!(world.removals(Mono(0)), []);
+    let joined = |seen: &&ifrit_sim::world::Observed| matches!(seen.notice, Notice::Joined { .. });
+    assert_eq!(world.observed().iter().filter(joined).count(), 100, "each is joined once");
+}
+
+#[test]
+fn r16_two_hundred_members_live_for_a_minute_without_a_removal() {
+    let mut world = settled(200, 23, 2);
+    world.run_for(s(60));
+    assert!(world.settled(), "{}", world.explain());
+    assert_eq!(world.removals(Mono(0)), []);
+}
+
+#[test]
+fn r16_a_member_alone_is_joined() {
+    for rings in [1, 3, 23] {
+        let world = settled(1, rings, 1);
+        assert!(world.member(0).view().joined());
+    }
+}
+
+#[test]
+fn r16_small_networks_settle() {
+    for members in 2..=8 {
+        for (rings, seed) in [(3, 1), (23, 2)] {
+            let mut world = settled(members, rings, seed);
+            world.run_for(s(20));
+            assert!(world.settled(), "{members} members, {rings} rings:\n{}", world.explain());
+            assert_eq!(world.removals(Mono(0)), [], "{members} members, {rings} rings");
+        }
+    }
+}
+
+#[test]
+fn r16_a_member_joins_when_its_seed_comes_up_at_last() {
+    let mut world = World::new(Setup::new(3, 1).rings(3));
+    world.start(1);
+    world.start(2);
+    world.run_for(s(30));
+    assert!(!world.member(1).view().joined(), "nobody answers it");
+    let told = world.observed().iter().any(|seen| matches!(seen.notice, Notice::SeedsUnreachable));
+    assert!(told, "and it says so");
+    world.start(0);
+    world.settles_within(s(90));
+}
+
+#[test]
+fn r16_joining_works_under_loss() {
+    let setup = Setup { loss_ppm: 200_000, ..Setup::new(30, 3) };
+    let mut world = World::bootstrap(setup);
+    world.run_for(s(1) / 5);
+    world.settles_within(s(60));
+}
+
+#[test]
+fn equal_seeds_give_equal_runs() {
+    let run = |seed| {
+        let setup = Setup { loss_ppm: 100_000, ..Setup::new(20, seed).rings(7) };
+        let mut world = World::bootstrap(setup);
+        world.run_for(s(10));
+        world.crash(3);
+        world.pause(4, s(2));
+        world.run_for(s(10));
+        world.restart(3);
+        world.run_for(s(10));
+        (world.digest(), world.handled(), world.observed().len())
+    };
+    assert_eq!(run(5), run(5));
+    assert_ne!(run(5), run(6));
+}
