@@ -57,8 +57,6 @@ pub struct Root {
 pub struct Certificate {
     /// Whose it is.
     pub id: MemberId,
-    /// The member's key; renewal keeps it (R14).
-    pub key: PublicKey,
     /// From when it holds.
     pub not_before: Wall,
     /// Until when.
@@ -67,6 +65,8 @@ pub struct Certificate {
     pub hash: Hash,
     der: Arc<[u8]>,
     envelope: Envelope,
+    /// Where the key stands in `der`.
+    key_at: u16,
 }
 
 /// Why DER is not a certificate of the profile.
@@ -130,23 +130,23 @@ impl Certificate {
         let fields = profile::member(envelope.tbs(der), root)?;
         Ok(Self {
             id: fields.id,
-            key: fields.key,
             not_before: fields.not_before,
             not_after: fields.not_after,
             hash: hash(HASH_RECORD, &[envelope.tbs(der)]),
             der: der.into(),
             envelope,
+            key_at: key_at(der, &fields.key)?,
         })
     }
 
     /// A certificate that no CA signed, for tests of what rests on verified ones.
     #[cfg(test)]
-    pub(crate) fn unsigned(id: MemberId, key: PublicKey, not_after: Wall) -> Self {
+    pub(crate) fn unsigned(id: MemberId, not_after: Wall) -> Self {
         let der = include_bytes!("../../tests/vectors/member.der");
         let envelope = Envelope::open(der).expect("a vector");
         Self {
             id,
-            key,
+            key_at: 0,
             not_before: Wall(0),
             not_after,
             hash: hash(HASH_RECORD, &[&id.0]),
@@ -163,6 +163,13 @@ impl Certificate {
     /// The bytes.
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// The member's key; renewal keeps it (R14).
+    pub fn key(&self) -> PublicKey {
+        let mut key = [0; 65];
+        key.copy_from_slice(&self.der[usize::from(self.key_at)..][..65]);
+        PublicKey(key)
     }
 
     /// What the CA signed.
@@ -184,6 +191,12 @@ impl Certificate {
     pub fn supersedes(&self, other: &Self) -> bool {
         (self.not_before, other.hash) > (other.not_before, self.hash)
     }
+}
+
+/// Where `key` stands: it is kept once, in the bytes.
+fn key_at(der: &[u8], key: &PublicKey) -> Result<u16, CertificateError> {
+    let at = der.windows(key.0.len()).position(|window| window == key.0);
+    at.and_then(|at| u16::try_from(at).ok()).ok_or(CertificateError::Malformed)
 }
 
 fn holds(not_before: Wall, not_after: Wall, now: Wall, allowance: Duration) -> bool {

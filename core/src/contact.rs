@@ -413,10 +413,10 @@ impl Member {
             return true;
         }
         let Some(peer) = self.state.roster.by_id(&member) else { return false };
-        if peer.note.addrs.is_empty() || self.own.leaving {
+        let addrs = peer.note.addrs();
+        if addrs.is_empty() || self.own.leaving {
             return false;
         }
-        let addrs = peer.note.addrs.clone();
         let Some(turn) = self.dials.begin(member, now) else { return false };
         self.out.push(Out::Dial { member, addr: addrs[turn % addrs.len()] });
         true

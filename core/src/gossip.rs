@@ -165,7 +165,7 @@ impl Member {
     ) -> Bundle<'a> {
         let peer = &self.state.roster[ix];
         Bundle {
-            id: peer.note.id,
+            id: peer.note.id(),
             certificate: der.then(|| peer.certificate.der()),
             note: note.then(|| peer.note.signed().bytes()),
             accusations: accusations.iter().map(|accusation| accusation.signed().bytes()).collect(),
@@ -284,7 +284,7 @@ impl Member {
         let note = &self.state.roster[ix].note;
         let mut held = [0; 8];
         held.copy_from_slice(&note.hash()[..8]);
-        Want { id: brief(&note.id), epoch: note.epoch, note: held, certificate: false, accusations: true }
+        Want { id: brief(&note.id()), epoch: note.epoch(), note: held, certificate: false, accusations: true }
     }
 
     /// Asks `from` once it has room; one announcer at a time, others are remembered (R7).
@@ -405,9 +405,9 @@ impl Member {
     fn serve(&self, want: &Want) -> Option<Bundle<'_>> {
         let ix = self.state.roster.by_brief(&want.id)?;
         let note = &self.state.roster[ix].note;
-        let newer = want.lacks(note.epoch, note.hash());
+        let newer = want.lacks(note.epoch(), note.hash());
         let accusations: Vec<&Accusation> = match self.state.case(ix) {
-            Some(case) if want.accusations && note.epoch >= want.epoch => {
+            Some(case) if want.accusations && note.epoch() >= want.epoch => {
                 case.slots.iter().filter(|slot| slot.since.is_some()).map(|slot| &*slot.accusation).collect()
             }
             Some(_) | None => Vec::new(),

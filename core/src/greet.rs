@@ -33,7 +33,7 @@ impl Member {
     fn out_at(&self, peer: &MemberId) -> u64 {
         let Some(ix) = self.state.roster.ix(peer) else { return 0 };
         if self.state.case(ix).is_some_and(|case| case.rank.is_some()) {
-            self.state.roster[ix].note.epoch
+            self.state.roster[ix].note.epoch()
         } else {
             0
         }

@@ -271,7 +271,7 @@ impl Member {
         let certificate =
             Certificate::parse(der, &self.config.root).map_err(|_| Refused::WrongCertificate)?;
         let same =
-            certificate.id == self.me && certificate.key == self.state.roster[self.my_ix].certificate.key;
+            certificate.id == self.me && certificate.key() == self.state.roster[self.my_ix].certificate.key();
         if same && certificate.verify(&self.config.root, &*self.config.verifier) {
             Ok(certificate)
         } else {
@@ -329,6 +329,7 @@ impl Member {
     /// All that follows from an event and from time.
     fn turn(&mut self, now: Now) {
         self.work(now);
+        self.state.enter(now.mono);
         self.fire_timers(now);
         self.settle(now);
         self.probe(now);
@@ -388,8 +389,8 @@ impl Member {
         let me = self.me;
         self.state.notices.retain(|notice| !is_about(notice, me));
         self.after_issue(issued);
-        self.spread_note(self.my_ix, note.answers || note.leaving, None, now);
-        if note.leaving {
+        self.spread_note(self.my_ix, note.answers() || note.leaving(), None, now);
+        if note.leaving() {
             self.leaves = Some(now.mono + self.state.params.delta / 2);
         }
         self.own_due = self.own.due(&self.state, now.mono);
@@ -560,7 +561,7 @@ fn check(
     if !certificate.verify(&config.root, &*config.verifier) {
         return Err(ConfigError::Certificate(crate::certificate::CertificateError::BadSignature));
     }
-    if me.signer.public_key() != certificate.key {
+    if me.signer.public_key() != certificate.key() {
         return Err(ConfigError::WrongKey(certificate.id));
     }
     if now.wall > certificate.not_after + allowance {

@@ -114,7 +114,7 @@ impl Monitor {
                     continue;
                 }
                 self.successors.insert(state.id(ix));
-                if state.roster[ix].note.mask.enabled(ring) {
+                if state.roster[ix].note.mask().enabled(ring) {
                     count();
                 }
                 // Past an accused one the next is pinged too, at once (R5).
@@ -148,10 +148,10 @@ impl Monitor {
         }
         for (ix, (rings, behind)) in counts {
             let (id, note) = (state.id(*ix), &state.roster[*ix].note);
-            let enabled = note.mask.count();
+            let enabled = note.mask().count();
             let interval = interval(&state.params, enabled, *rings);
             let fresh = || Watch {
-                epoch: note.epoch,
+                epoch: note.epoch(),
                 rings: *rings,
                 enabled,
                 // Monitors of one member are staggered by chance; past an accused one there is no time to lose.
@@ -166,8 +166,8 @@ impl Monitor {
             let watch = self.watched.entry(id).or_insert_with(fresh);
             self.queue.remove(&(watch.at(), id));
             (watch.rings, watch.enabled) = (*rings, enabled);
-            if watch.epoch != note.epoch {
-                (watch.epoch, watch.misses) = (note.epoch, 0);
+            if watch.epoch != note.epoch() {
+                (watch.epoch, watch.misses) = (note.epoch(), 0);
             }
             watch.next = watch.next.min(now + interval);
             self.queue.insert((watch.at(), id));
@@ -322,7 +322,7 @@ impl Watch {
 fn owes(state: &State, ix: Ix, ring: u8, duty: &mut Vec<(Ix, u8)>) {
     let Some(case) = state.case(ix) else { return };
     let empty = case.slot(ring).is_none_or(|slot| slot.since.is_none());
-    if case.rank.is_some() && case.hold.is_none() && empty && state.roster[ix].note.mask.enabled(ring) {
+    if case.rank.is_some() && case.hold.is_none() && empty && state.roster[ix].note.mask().enabled(ring) {
         duty.push((ix, ring));
     }
 }

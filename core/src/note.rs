@@ -68,7 +68,12 @@ impl Fields {
     /// Signs these fields.
     pub fn sign(self, network: &NetworkParams, signer: &mut dyn Signer) -> Note {
         let signed = Signed::sign(&self.body(network), signer);
-        Note { hash: signed.hash(), fields: self, signed }
+        Note::new(&self, network, signed)
+    }
+
+    fn flags(&self) -> u8 {
+        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+        flag(self.leaving, FLAG_LEAVING) | flag(self.gray, FLAG_GRAY) | flag(self.answers, FLAG_ANSWERS)
     }
 }
 
@@ -96,12 +101,22 @@ fn read_addr(reader: &mut Reader<'_>) -> Option<SocketAddr> {
 }
 
 /// A note that is well-formed for its network. Whether its signature holds is not said by the type.
+///
+/// It is its bytes: a view holds one per member, so only what is asked for often is kept beside them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    fields: Fields,
     signed: Signed,
     hash: Hash,
+    epoch: u64,
+    issued: Wall,
+    flags: u8,
+    /// Bytes of the ring mask, which tell where the addresses begin.
+    mask_len: u8,
 }
+
+/// Where the fixed fields of a body begin.
+const ID_AT: usize = 2 + 8;
+const MASK_AT: usize = ID_AT + 32 + 8 + 8 + 1;
 
 /// Why bytes are not a note of this network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -136,7 +151,70 @@ impl Note {
         if !fields.mask.is_legal(network.rings) {
             return Err(NoteError::IllegalMask);
         }
-        Ok(Self { hash: signed.hash(), fields, signed })
+        Ok(Self::new(&fields, network, signed))
+    }
+
+    fn new(fields: &Fields, network: &NetworkParams, signed: Signed) -> Self {
+        Self {
+            hash: signed.hash(),
+            epoch: fields.epoch,
+            issued: fields.issued,
+            flags: fields.flags(),
+            mask_len: network.rings.div_ceil(8),
+            signed,
+        }
+    }
+
+    /// Whose note it is.
+    pub fn id(&self) -> MemberId {
+        let mut id = [0; 32];
+        id.copy_from_slice(&self.signed.body()[ID_AT..ID_AT + 32]);
+        MemberId(id)
+    }
+
+    /// Its epoch.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// When it was issued, by the owner's wall clock.
+    pub fn issued(&self) -> Wall {
+        self.issued
+    }
+
+    /// The owner leaves.
+    pub fn leaving(&self) -> bool {
+        self.flags & FLAG_LEAVING != 0
+    }
+
+    /// The owner says that it is gray (R8).
+    pub fn gray(&self) -> bool {
+        self.flags & FLAG_GRAY != 0
+    }
+
+    /// A rebuttal.
+    pub fn answers(&self) -> bool {
+        self.flags & FLAG_ANSWERS != 0
+    }
+
+    /// On which rings the owner may be accused.
+    pub fn mask(&self) -> Mask {
+        Mask::read(&self.signed.body()[MASK_AT..][..usize::from(self.mask_len)])
+    }
+
+    /// Where the owner can be reached.
+    pub fn addrs(&self) -> Vec<SocketAddr> {
+        self.tail().map(|(addrs, _)| addrs).unwrap_or_default()
+    }
+
+    /// The application's bytes.
+    pub fn tags(&self) -> &[u8] {
+        self.tail().map_or(&[], |(_, tags)| tags)
+    }
+
+    /// Addresses and tags; `Some`, because the body was parsed.
+    fn tail(&self) -> Option<(Vec<SocketAddr>, &[u8])> {
+        read_tail(&mut Reader::new(&self.signed.body()[MASK_AT + usize::from(self.mask_len)..]))
     }
 
     /// The hash of the body: the note's identity.
@@ -147,14 +225,6 @@ impl Note {
     /// The bytes as they travel.
     pub fn signed(&self) -> &Signed {
         &self.signed
-    }
-}
-
-impl core::ops::Deref for Note {
-    type Target = Fields;
-
-    fn deref(&self) -> &Fields {
-        &self.fields
     }
 }
 
@@ -169,19 +239,7 @@ fn parse_fields(body: &[u8], network: &NetworkParams) -> Option<Fields> {
         return None;
     }
     let mask = Mask::read(reader.take(usize::from(network.rings).div_ceil(8))?);
-    let count = usize::from(reader.u8()?);
-    if count > ADDRS_MAX {
-        return None;
-    }
-    let mut addrs = Vec::with_capacity(count);
-    for _ in 0..count {
-        addrs.push(read_addr(&mut reader)?);
-    }
-    let len = usize::from(reader.u16()?);
-    if len > TAGS_MAX {
-        return None;
-    }
-    let tags = reader.take(len)?.to_vec();
+    let (addrs, tags) = read_tail(&mut reader)?;
     reader.end()?;
     let set = |bit: u8| flags & bit != 0;
     Some(Fields {
@@ -193,6 +251,22 @@ fn parse_fields(body: &[u8], network: &NetworkParams) -> Option<Fields> {
         answers: set(FLAG_ANSWERS),
         mask,
         addrs,
-        tags,
+        tags: tags.to_vec(),
     })
+}
+
+fn read_tail<'a>(reader: &mut Reader<'a>) -> Option<(Vec<SocketAddr>, &'a [u8])> {
+    let count = usize::from(reader.u8()?);
+    if count > ADDRS_MAX {
+        return None;
+    }
+    let mut addrs = Vec::with_capacity(count);
+    for _ in 0..count {
+        addrs.push(read_addr(reader)?);
+    }
+    let len = usize::from(reader.u16()?);
+    if len > TAGS_MAX {
+        return None;
+    }
+    Some((addrs, reader.take(len)?))
 }

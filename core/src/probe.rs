@@ -54,7 +54,7 @@ impl Member {
         if self.state.is_out(ix) || self.state.roster[self.my_ix].standing.is_out() {
             return;
         }
-        for ring in self.state.roster[ix].note.mask.rings().collect::<Vec<_>>() {
+        for ring in self.state.roster[ix].note.mask().rings().collect::<Vec<_>>() {
             if self.state.predecessor(ring, &member) == Some(self.my_ix) {
                 self.accuse(ix, ring, now);
             }
@@ -70,7 +70,7 @@ impl Member {
 
     fn accuse(&mut self, accused: Ix, ring: u8, now: Now) {
         let note = &self.state.roster[accused].note;
-        let fields = Fields { accused: note.id, epoch: note.epoch, ring, accuser: self.me };
+        let fields = Fields { accused: note.id(), epoch: note.epoch(), ring, accuser: self.me };
         let held = self.state.case(accused).and_then(|case| case.slot(ring));
         if held.is_some_and(|slot| slot.accusation.accuser == self.me) {
             return;

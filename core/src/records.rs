@@ -232,7 +232,7 @@ impl Member {
         }
         if let Some(held) = held {
             // R14: another key is another member; of two, the later counts.
-            if held.key != certificate.key {
+            if held.key() != certificate.key() {
                 return Err(Fate::Refused);
             }
             if !certificate.supersedes(&held) {
@@ -279,7 +279,8 @@ impl Member {
 
     fn take_note(&mut self, from: MemberId, queued: &Queued, out_of_turn: bool, now: Now) -> Fate {
         let Some(bytes) = &queued.note else { return Fate::Refused };
-        let held = self.state.roster.by_id(&queued.id).map(|peer| (peer.note.epoch, Arc::clone(&peer.note)));
+        let held =
+            self.state.roster.by_id(&queued.id).map(|peer| (peer.note.epoch(), Arc::clone(&peer.note)));
         if held.as_ref().is_some_and(|(_, note)| note.signed().bytes() == &bytes[..]) {
             return match &queued.certificate {
                 Some(der) => self.take_certificate(from, queued.id, der, now),
@@ -287,24 +288,24 @@ impl Member {
             };
         }
         let note = match Note::parse(bytes, &self.network) {
-            Ok(note) if note.id == queued.id => note,
+            Ok(note) if note.id() == queued.id => note,
             Err(NoteError::NewerVersion | NoteError::OtherNetwork) => return Fate::Refused,
             Err(NoteError::IllegalMask) => return self.bad(from, Misbehaviour::IllegalMask, now),
             Ok(_) | Err(NoteError::Malformed) => return self.bad(from, Misbehaviour::Malformed, now),
         };
         if let Some((epoch, held)) = &held {
-            let older = note.epoch < *epoch || (note.epoch == *epoch && note.hash() >= held.hash());
-            if note.epoch < *epoch && from == queued.id {
+            let older = note.epoch() < *epoch || (note.epoch() == *epoch && note.hash() >= held.hash());
+            if note.epoch() < *epoch && from == queued.id {
                 // Its owner does not know how far it has been: an old disk, or a clone (R15).
                 self.show_own_records(from, now);
             }
-            let equivocates = note.epoch == *epoch && note.hash() > held.hash();
+            let equivocates = note.epoch() == *epoch && note.hash() > held.hash();
             if older && !equivocates {
                 return Fate::Duplicate;
             }
         }
         if self.state.judge_time(&note, now.wall).is_err() {
-            if from == note.id {
+            if from == note.id() {
                 self.tell_clock(from, now);
             }
             return Fate::Refused;
@@ -321,9 +322,9 @@ impl Member {
             }
         };
         if !out_of_turn && !self.waiting.has_token(&queued.id, now.mono, self.state.params.delta / 4) {
-            return self.waiting.wait(from, queued.clone(), note.epoch);
+            return self.waiting.wait(from, queued.clone(), note.epoch());
         }
-        if !self.verify(&certificate.key, note.signed()) {
+        if !self.verify(&certificate.key(), note.signed()) {
             return self.bad(from, Misbehaviour::BadSignature, now);
         }
         self.waiting.spend(queued.id, now.mono);
@@ -336,8 +337,8 @@ impl Member {
     }
 
     fn adopt(&mut self, from: MemberId, certificate: Arc<Certificate>, note: Note, now: Now) -> Fate {
-        let (id, epoch) = (note.id, note.epoch);
-        if let Some(held) = self.state.roster.by_id(&id).filter(|peer| peer.note.epoch == epoch) {
+        let (id, epoch) = (note.id(), note.epoch());
+        if let Some(held) = self.state.roster.by_id(&id).filter(|peer| peer.note.epoch() == epoch) {
             // Two different notes with one epoch: an event, never a verdict; the lower hash wins everywhere.
             let loses = note.hash() > held.note.hash();
             self.state.notices.push(Notice::Equivocation { member: id, epoch });
@@ -345,7 +346,7 @@ impl Member {
                 return Fate::Duplicate;
             }
         }
-        let answers = note.answers || note.leaving;
+        let answers = note.answers() || note.leaving();
         let (ix, adopted) = self.state.adopt(certificate, Arc::new(note), now);
         let urgent = answers || adopted == Adopted::Rebutted;
         self.spread_note(ix, urgent, Some(from), now);
@@ -358,6 +359,7 @@ impl Member {
             Err(AccusationError::NewerVersion | AccusationError::OtherNetwork) => return Fate::Refused,
             Ok(_) | Err(AccusationError::Malformed) => return self.bad(from, Misbehaviour::Malformed, now),
         };
+        self.state.enter(now.mono);
         if accused == self.me {
             return self.take_charge(from, accusation, now);
         }
@@ -379,7 +381,7 @@ impl Member {
             Consider::RingDisabled | Consider::NotAccusable | Consider::Blocked => return Fate::Refused,
         }
         let Some(accuser) = self.state.roster.by_id(&accusation.accuser) else { return Fate::Refused };
-        let key = accuser.certificate.key;
+        let key = accuser.certificate.key();
         if !self.verify(&key, accusation.signed()) {
             return self.bad(from, Misbehaviour::BadSignature, now);
         }
@@ -398,7 +400,7 @@ impl Member {
             self.want(&from, Want::stranger(id, false));
             return Fate::Refused;
         };
-        let key = accuser.certificate.key;
+        let key = accuser.certificate.key();
         if !self.verify(&key, accusation.signed()) {
             return self.bad(from, Misbehaviour::BadSignature, now);
         }
@@ -413,15 +415,15 @@ impl Member {
     fn take_own(&mut self, queued: &Queued) -> Fate {
         let Some(bytes) = &queued.note else { return Fate::Duplicate };
         let Ok(note) = Note::parse(bytes, &self.network) else { return Fate::Refused };
-        if note.id != self.me || note.epoch <= self.own.epoch {
+        if note.id() != self.me || note.epoch() <= self.own.epoch {
             return Fate::Duplicate;
         }
         let key = self.signer.public_key();
         if !self.verify(&key, note.signed()) {
             return Fate::Refused;
         }
-        if self.own.on_foreign(note.epoch, &self.state.params) {
-            self.out.push(crate::outbox::Out::Notify(Notice::IdentityInUse { epoch: note.epoch }));
+        if self.own.on_foreign(note.epoch(), &self.state.params) {
+            self.out.push(crate::outbox::Out::Notify(Notice::IdentityInUse { epoch: note.epoch() }));
         }
         self.state.changed = true;
         Fate::News
@@ -453,7 +455,7 @@ impl Member {
             else {
                 continue;
             };
-            let fits = certificate.id == note.id && note.id != self.me;
+            let fits = certificate.id == note.id() && note.id() != self.me;
             let current = certificate.is_current(now.wall, self.state.params.allowance);
             if fits && current && self.state.judge_time(&note, now.wall).is_ok() {
                 self.state.adopt(Arc::new(certificate), Arc::new(note), now);

@@ -178,7 +178,7 @@ impl View<'_> {
     pub fn explain(&self, id: &MemberId) -> Option<Explanation> {
         let state = &self.0.state;
         let ix = state.roster.ix(id)?;
-        let rings = state.roster[ix].note.mask.rings();
+        let rings = state.roster[ix].note.mask().rings();
         let watchers = rings
             .filter_map(|ring| state.predecessor(ring, id).map(|watcher| (ring, state.id(watcher))))
             .collect();
@@ -210,7 +210,7 @@ impl View<'_> {
         let bundle = |(_, ix)| {
             let peer: &crate::state::Peer = &roster[ix];
             Bundle {
-                id: peer.note.id,
+                id: peer.note.id(),
                 certificate: Some(peer.certificate.der()),
                 note: Some(peer.note.signed().bytes()),
                 accusations: Vec::new(),
@@ -223,13 +223,13 @@ impl View<'_> {
     fn show(&self, ix: Ix) -> MemberView {
         let peer = &self.0.state.roster[ix];
         MemberView {
-            id: peer.note.id,
+            id: peer.note.id(),
             state: self.standing(ix),
             since: peer.since,
-            epoch: peer.note.epoch,
-            mask: peer.note.mask,
-            addrs: peer.note.addrs.clone(),
-            tags: peer.note.tags.clone(),
+            epoch: peer.note.epoch(),
+            mask: peer.note.mask(),
+            addrs: peer.note.addrs(),
+            tags: peer.note.tags().to_vec(),
         }
     }
 

@@ -102,7 +102,7 @@ impl Identity {
         if !certificate.verify(&root, &RingVerifier) {
             return Err(CertificateError::BadSignature.into());
         }
-        if certificate.key != signer.public_key() {
+        if certificate.key() != signer.public_key() {
             return Err(IdentityError::WrongKey(certificate.id));
         }
         Ok(Self { root, certificate, signer })

@@ -73,7 +73,8 @@ fn frame(members: &[(Credentials, Vec<u8>)]) -> Vec<u8> {
 
 fn member(network: &Network, verifier: Arc<dyn Verifier>, records: Vec<u8>, seeds: u16) -> Member {
     let me = network.enrol(0);
-    let config = Config { root: network.root().clone(), addrs: Vec::new(), tags: Vec::new(), seeds, verifier };
+    let config =
+        Config { root: network.root().clone(), addrs: Vec::new(), tags: Vec::new(), seeds, verifier };
     let identity = LocalIdentity { certificate: me.certificate, signer: network.signer(&me.scalar) };
     let stored = Stored { epoch_ceiling: 0, records };
     Member::new(config, identity, stored, Seed([3; 32]), now(0)).expect("a legal member")

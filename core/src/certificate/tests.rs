@@ -151,7 +151,7 @@ fn parse(fields: &Fields) -> Result<Certificate, CertificateError> {
 fn the_profile_is_accepted() {
     let der = member().signed(1);
     let certificate = Certificate::parse(&der, &root()).expect("the profile");
-    assert_eq!((certificate.id, certificate.key), (ID, signer(2).public_key()));
+    assert_eq!((certificate.id, certificate.key()), (ID, signer(2).public_key()));
     assert_eq!(certificate.not_before, Wall(1_767_225_600_000));
     assert_eq!(certificate.not_after, Wall(1_798_761_600_000));
     assert_eq!((certificate.der(), certificate.tbs()), (&der[..], &member().tbs()[..]));

@@ -43,6 +43,8 @@ pub(crate) struct State {
     untils: BTreeSet<(Mono, Ix)>,
     /// When a case's oldest age reaches 2Δ, or its hold ends.
     timers: BTreeSet<(Mono, Ix)>,
+    /// New members that are not on the rings yet: they enter as one batch.
+    newcomers: Vec<Ix>,
     /// Cases to judge again.
     dirty: BTreeSet<Ix>,
     /// The last derivation's rank (R2).
@@ -84,6 +86,7 @@ impl State {
             cases: BTreeMap::new(),
             untils: BTreeSet::new(),
             timers: BTreeSet::new(),
+            newcomers: Vec::new(),
             dirty: BTreeSet::new(),
             rank: 0,
             shaken: false,
@@ -137,8 +140,11 @@ impl State {
         now: Now,
     ) -> (Ix, Adopted) {
         let until = self.until(&certificate, &note, now);
-        match self.roster.ix(&note.id) {
-            Some(ix) => (ix, self.renew(ix, certificate, note, until, now.mono)),
+        match self.roster.ix(&note.id()) {
+            Some(ix) => {
+                self.enter(now.mono);
+                (ix, self.renew(ix, certificate, note, until, now.mono))
+            }
             None => (self.introduce(certificate, note, until, now.mono), Adopted::Up),
         }
     }
@@ -155,21 +161,20 @@ impl State {
 
     /// R9: the lease is judged by the wall clock on arrival, then counted down on the monotonic one.
     fn until(&self, certificate: &Certificate, note: &Note, now: Now) -> Mono {
-        let end = (note.issued + self.params.lease).min(certificate.not_after + self.params.allowance);
+        let end = (note.issued() + self.params.lease).min(certificate.not_after + self.params.allowance);
         now.mono + end.since(now.wall)
     }
 
     fn introduce(&mut self, certificate: Arc<Certificate>, note: Arc<Note>, until: Mono, now: Mono) -> Ix {
-        let id = note.id;
+        let id = note.id();
         let standing = Standing::said_by(&note);
-        let epoch = note.epoch;
+        let epoch = note.epoch();
         let peer = Peer { certificate, note, standing, since: now, until, troubled: now, known: now };
         let ix = self.roster.insert(peer);
-        self.rings.insert(&self.roster, ix);
+        self.newcomers.push(ix);
         self.untils.insert((until, ix));
         self.live += usize::from(!standing.is_out());
         self.changed = true;
-        self.disturb(ix);
         self.leaf(ix);
         match standing {
             Standing::Live => self.notices.push(Notice::Up { member: id, epoch }),
@@ -177,8 +182,20 @@ impl State {
             Standing::Left => self.notices.push(Notice::Left { member: id }),
             Standing::Down => unreachable!("no note says that its owner is down"),
         }
-        self.settle(now);
         ix
+    }
+
+    /// Puts the newcomers on the rings, as one batch: a page of records costs each ring one merge. Whoever asks the
+    /// rings calls it first.
+    pub(crate) fn enter(&mut self, now: Mono) {
+        if self.newcomers.is_empty() {
+            return;
+        }
+        let newcomers = core::mem::take(&mut self.newcomers);
+        self.rings.insert_batch(&self.roster, &newcomers);
+        // They stand between accusers and accused now.
+        newcomers.into_iter().for_each(|ix| self.disturb(ix));
+        self.settle(now);
     }
 
     fn renew(
@@ -190,9 +207,9 @@ impl State {
         now: Mono,
     ) -> Adopted {
         let peer = &mut self.roster[ix];
-        let newer = note.epoch > peer.note.epoch;
-        let changed = note.addrs != peer.note.addrs || note.tags != peer.note.tags;
-        let (id, epoch, said) = (note.id, note.epoch, Standing::said_by(&note));
+        let newer = note.epoch() > peer.note.epoch();
+        let changed = note.addrs() != peer.note.addrs() || note.tags() != peer.note.tags();
+        let (id, epoch, said) = (note.id(), note.epoch(), Standing::said_by(&note));
         let was = peer.standing;
         self.untils.remove(&(peer.until, ix));
         self.untils.insert((until, ix));
@@ -278,6 +295,7 @@ impl State {
 
     /// Forgets the members whose lease or certificate has ended: no tombstones (R9). `me` is kept.
     pub(crate) fn expire(&mut self, me: Ix, now: Mono) {
+        self.enter(now);
         while let Some((until, ix)) = self.untils.first().copied() {
             if until > now {
                 break;
@@ -318,7 +336,8 @@ impl State {
     /// The hash that the trie holds of a member (R13): no ages.
     pub(crate) fn leaf_hash(&self, ix: Ix) -> Hash {
         let peer = &self.roster[ix];
-        let mut parts: Vec<&[u8]> = alloc::vec![&peer.note.id.0, &peer.certificate.hash, peer.note.hash()];
+        let mut parts: Vec<&[u8]> =
+            alloc::vec![&peer.certificate.id.0, &peer.certificate.hash, peer.note.hash()];
         if let Some(case) = self.cases.get(&ix) {
             let valid = case.slots.iter().filter(|slot| slot.since.is_some());
             parts.extend(valid.map(|slot| &slot.accusation.hash()[..]));
@@ -338,10 +357,10 @@ impl State {
 
     /// Whether a note's time is right here, now (R9).
     pub(crate) fn judge_time(&self, note: &Note, wall: Wall) -> Result<(), OutOfTime> {
-        if note.issued > wall + self.params.allowance {
+        if note.issued() > wall + self.params.allowance {
             return Err(OutOfTime::Ahead);
         }
-        if note.issued + self.params.lease < wall {
+        if note.issued() + self.params.lease < wall {
             return Err(OutOfTime::Over);
         }
         Ok(())

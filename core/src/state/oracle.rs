@@ -25,7 +25,8 @@ impl State {
         for (ix, case) in &self.cases {
             for slot in &case.slots {
                 assert_eq!(
-                    slot.accusation.epoch, self.roster[*ix].note.epoch,
+                    slot.accusation.epoch,
+                    self.roster[*ix].note.epoch(),
                     "accusations of other epochs fall"
                 );
                 assert_eq!(slot.since.is_some(), self.valid_from_nothing(*ix, slot.accusation.ring), "R1");
@@ -42,11 +43,11 @@ impl State {
         let slot = self.cases[&accused].slot(ring).expect("asked only for slots that exist");
         let accused = &self.roster[accused].note;
         let between = |id| {
-            self.rings.is_closer(ring, &accused.id, id, &slot.accusation.accuser)
-                && *id != accused.id
+            self.rings.is_closer(ring, &accused.id(), id, &slot.accusation.accuser)
+                && *id != accused.id()
                 && *id != slot.accusation.accuser
         };
-        accused.mask.enabled(ring) && self.roster.iter().all(|(id, ix)| !between(id) || self.is_out(ix))
+        accused.mask().enabled(ring) && self.roster.iter().all(|(id, ix)| !between(id) || self.is_out(ix))
     }
 
     /// R2's definition, word by word: the least S ⊆ T whose members are held or accused validly over S and the others

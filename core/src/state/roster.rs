@@ -26,7 +26,7 @@ impl Standing {
 
     /// What the owner itself says by its note.
     pub(crate) fn said_by(note: &Note) -> Self {
-        match (note.leaving, note.gray) {
+        match (note.leaving(), note.gray()) {
             (true, _) => Self::Left,
             (false, true) => Self::Gray,
             (false, false) => Self::Live,

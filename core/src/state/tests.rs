@@ -43,7 +43,7 @@ fn now(ms: u64) -> Now {
 }
 
 fn certificate(member: u8) -> Arc<Certificate> {
-    Arc::new(Certificate::unsigned(id(member), PublicKey([4; 65]), Wall(u64::MAX / 2)))
+    Arc::new(Certificate::unsigned(id(member), Wall(u64::MAX / 2)))
 }
 
 fn note(network: &NetworkParams, member: u8, epoch: u64, off: &[u8], leaving: bool) -> Arc<Note> {
@@ -91,11 +91,13 @@ fn offer(state: &mut State, network: &NetworkParams, record: &Record, at: Now) {
     match record {
         Record::Note { member, epoch, off, leaving } => {
             let new = note(network, *member, *epoch, off, *leaving);
-            let held = state.roster.by_id(&new.id).map(|peer| (peer.note.epoch, *peer.note.hash()));
-            let better = held
-                .is_none_or(|(epoch, hash)| (new.epoch, hash) > (epoch, *new.hash()) && *new.hash() != hash);
+            let held = state.roster.by_id(&new.id()).map(|peer| (peer.note.epoch(), *peer.note.hash()));
+            let better = held.is_none_or(|(epoch, hash)| {
+                (new.epoch(), hash) > (epoch, *new.hash()) && *new.hash() != hash
+            });
             if better {
                 state.adopt(certificate(*member), new, at);
+                state.enter(at.mono);
             }
         }
         Record::Accusation { accuser, accused, ring, epoch } => {
@@ -135,6 +137,7 @@ fn world(network: &NetworkParams) -> State {
     for member in 0..MEMBERS {
         state.adopt(certificate(member), note(network, member, 1, &[], false), now(0));
     }
+    state.enter(Mono(0));
     state
 }
 

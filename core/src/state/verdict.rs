@@ -38,13 +38,13 @@ impl State {
     pub(crate) fn consider(&self, accusation: &Accusation) -> Consider {
         let Some(accused) = self.roster.ix(&accusation.accused) else { return Consider::NotAccusable };
         let peer = &self.roster[accused];
-        if accusation.epoch < peer.note.epoch {
+        if accusation.epoch < peer.note.epoch() {
             return Consider::Stale;
         }
-        if accusation.epoch > peer.note.epoch {
+        if accusation.epoch > peer.note.epoch() {
             return Consider::Future;
         }
-        if !peer.note.mask.enabled(accusation.ring) {
+        if !peer.note.mask().enabled(accusation.ring) {
             return Consider::RingDisabled;
         }
         if matches!(peer.standing, Standing::Left | Standing::Gray) {
@@ -82,8 +82,8 @@ impl State {
     /// R1 for an accusation that sits in a slot: accuser and accused are in the roster and the epoch fits.
     fn is_valid(&self, accused: Ix, slot: &Slot) -> bool {
         let note = &self.roster[accused].note;
-        debug_assert_eq!(slot.accusation.epoch, note.epoch);
-        note.mask.enabled(slot.accusation.ring) && self.between(&slot.accusation).all(|ix| self.is_out(ix))
+        debug_assert_eq!(slot.accusation.epoch, note.epoch());
+        note.mask().enabled(slot.accusation.ring) && self.between(&slot.accusation).all(|ix| self.is_out(ix))
     }
 
     /// Takes in an accusation that is [`Consider::Fresh`] and whose signature held.
@@ -289,7 +289,7 @@ impl State {
             case.hold = None;
             // Whatever is still valid was held up in a circle: it counts from now.
             case.slots.iter_mut().filter(|slot| slot.since.is_some()).for_each(|slot| slot.since = Some(now));
-            let (member, epoch) = (self.id(ix), self.roster[ix].note.epoch);
+            let (member, epoch) = (self.id(ix), self.roster[ix].note.epoch());
             self.stand(ix, Standing::Live, now);
             self.notices.push(Notice::Up { member, epoch });
         } else if let Some(cause) = case.oldest().map(|slot| Arc::clone(&slot.accusation)) {

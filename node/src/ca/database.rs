@@ -308,18 +308,18 @@ impl Ca {
         if !old.is_current(now, allowance) || !old.verify(root, &P256Verifier) {
             return Err(Refusal::NotRenewable);
         }
-        if super::requested_key(csr)? != old.key {
+        if super::requested_key(csr)? != old.key() {
             return Err(Refusal::NotRenewable);
         }
         let write = self.db.begin_write().map_err(CaError::from)?;
-        let last = last_issued(&write, &old.key)?.ok_or(Refusal::NotRenewable)?;
+        let last = last_issued(&write, &old.key())?.ok_or(Refusal::NotRenewable)?;
         if last.id()? != old.id {
             return Err(Refusal::NotRenewable);
         }
         if now.since(Wall(last.at_ms)) < RENEWAL_SPACING {
             return Ok(Enrolled { certificate: last.der()?, contacts: contacts(&write)?, again: true });
         }
-        let certificate = self.issue_in(&write, &old.key, old.id, last.invite, now)?;
+        let certificate = self.issue_in(&write, &old.key(), old.id, last.invite, now)?;
         let contacts = contacts(&write)?;
         write.commit().map_err(CaError::from)?;
         Ok(Enrolled { certificate, contacts, again: false })

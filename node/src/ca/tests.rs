@@ -27,7 +27,7 @@ fn issuing_is_deterministic_and_the_core_accepts_it() {
     assert!(der.len() < 450, "{} bytes", der.len());
 
     let certificate = Certificate::parse(&der, ca.root()).expect("our own profile");
-    assert_eq!((certificate.id, certificate.key), (id, key));
+    assert_eq!((certificate.id, certificate.key()), (id, key));
     assert_eq!((certificate.not_before, certificate.not_after), (START, END));
     assert!(certificate.verify(ca.root(), &RingVerifier) && certificate.verify(ca.root(), &P256Verifier));
     assert_eq!(ca.root().params.rings, 23);
@@ -41,7 +41,7 @@ fn the_id_and_the_key_survive_a_renewal() {
     let parse = |der: Vec<u8>| Certificate::parse(&der, ca.root()).expect("ours");
     let old = parse(ca.issue(&key, id, START, END, 7));
     let new = parse(ca.issue(&key, id, START + Duration::from_secs(60), END, 8));
-    assert_eq!((old.id, old.key), (new.id, new.key));
+    assert_eq!((old.id, old.key()), (new.id, new.key()));
     assert!(new.supersedes(&old) && !old.supersedes(&new));
 }
 

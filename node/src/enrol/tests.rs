@@ -198,7 +198,7 @@ fn a_member_renews_with_its_certificate() {
     let host = Host::start();
     let identity = request(&host.invite(1), &generate_key(), None, NOW).expect("it enrols").identity;
     let renewed = renew(&host.addr, &identity, NOW).expect("it renews").identity;
-    assert_eq!((renewed.id(), renewed.certificate.key), (identity.id(), identity.certificate.key));
+    assert_eq!((renewed.id(), renewed.certificate.key()), (identity.id(), identity.certificate.key()));
     let stranger = Host::start();
     let error = renew(&stranger.addr, &identity, NOW).expect_err("another CA");
     assert!(matches!(error, EnrolError::WrongFingerprint { .. }), "{error}");

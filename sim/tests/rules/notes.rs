@@ -83,7 +83,7 @@ fn r12_of_two_notes_with_one_epoch_all_keep_the_lower_hash() {
         let since = world.now();
         let lower = say_two_things(&mut world, 3);
         let keeps =
-            |world: &World, node: usize| world.sees(node, 3).is_some_and(|view| view.tags == lower.tags);
+            |world: &World, node: usize| world.sees(node, 3).is_some_and(|view| view.tags == lower.tags());
         let agree = |world: &World| world.correct().iter().all(|node| keeps(world, *node));
         assert!(world.run_until_condition(s(20), agree).is_some(), "seed {seed}");
         let equivocation = |seen: &Observed| matches!(seen.notice, Notice::Equivocation { .. });
@@ -99,7 +99,7 @@ fn r15_a_foreign_note_is_jumped_above() {
         let mut world = settled(12, 7, seed);
         let lower = say_two_things(&mut world, 3);
         let jumped = |world: &World| {
-            let above = |node: &usize| world.sees(*node, 3).is_some_and(|view| view.epoch > lower.epoch);
+            let above = |node: &usize| world.sees(*node, 3).is_some_and(|view| view.epoch > lower.epoch());
             world.correct().iter().all(above)
         };
         assert!(world.run_until_condition(s(20), jumped).is_some(), "seed {seed}");

@@ -76,7 +76,7 @@ fn members(signer: P256Signer) -> Proof {
     let root = Root::parse(ROOT, &P256Verifier).map_err(|_| 21)?;
     let certificate = Certificate::parse(MEMBER, &root).map_err(|_| 22)?;
     check(certificate.verify(&root, &P256Verifier), 23)?;
-    check(certificate.key == signer.public_key(), 24)?;
+    check(certificate.key() == signer.public_key(), 24)?;
     let now = Now { mono: Mono(0), wall: certificate.not_before + Duration::from_secs(3600) };
     let config = Config { root, addrs: vec![], tags: vec![], seeds: 0, verifier: Arc::new(P256Verifier) };
     let me = LocalIdentity { certificate: MEMBER.to_vec(), signer: Box::new(signer) };

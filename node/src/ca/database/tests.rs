@@ -168,7 +168,7 @@ fn r14_a_renewal_keeps_id_and_key() {
     assert_eq!(at_once.certificate, old, "not every second");
     let new = ca.renew(&old, &generate_csr(&key), NOW + HOUR).expect("it is current").certificate;
     let (old_parsed, new_parsed) = (parse(&ca, &old), parse(&ca, &new));
-    assert_eq!((old_parsed.id, old_parsed.key), (new_parsed.id, new_parsed.key));
+    assert_eq!((old_parsed.id, old_parsed.key()), (new_parsed.id, new_parsed.key()));
     assert!(new_parsed.supersedes(&old_parsed) && new_parsed.not_after > old_parsed.not_after);
 
     let refused = |result: Result<Enrolled, Refusal>| matches!(result, Err(Refusal::NotRenewable));
