@@ -65,6 +65,11 @@ pub trait Signer: Send + fmt::Debug {
     fn sign(&mut self, message: &[u8]) -> Signature;
     /// The key that verifies what [`Signer::sign`] makes.
     fn public_key(&self) -> PublicKey;
+    /// Takes out what was signed since the last call, in its order. Only a signer that keeps a log, for a
+    /// [recorder](crate::recorder), has any.
+    fn take_log(&mut self) -> alloc::vec::Vec<Signature> {
+        alloc::vec::Vec::new()
+    }
 }
 
 /// The default verifier, in pure Rust.

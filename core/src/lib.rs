@@ -20,6 +20,7 @@ pub mod mask;
 pub mod member;
 pub mod note;
 pub mod params;
+pub mod recorder;
 pub mod ring;
 
 pub mod seed;

@@ -55,3 +55,5 @@ pub const HASH_BUCKET: &[u8] = b"ifrit bucket 1";
 pub const HASH_NODE: &[u8] = b"ifrit node 1";
 /// Memory of failed signatures: body and signature together.
 pub const HASH_FAILED: &[u8] = b"ifrit failed 1";
+/// Checksums of a [trace](crate::recorder)'s records.
+pub const HASH_TRACE: &[u8] = b"ifrit trace 1";
