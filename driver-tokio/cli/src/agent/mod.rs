@@ -18,6 +18,8 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::{sync::mpsc, time::timeout};
 
+/// Time for what blocks to end. A member that has stopped has nothing left to do.
+const END_LIMIT: Duration = Duration::from_secs(1);
 /// Time for the tool that asked to leave to be told that it is done.
 const TELL_LIMIT: Duration = Duration::from_secs(5);
 
@@ -28,7 +30,10 @@ pub(crate) fn run(args: &AgentArgs, out: Out) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    runtime.block_on(live(args, out))
+    let result = runtime.block_on(live(args, out));
+    // An enrolment that was interrupted may still wait for the CA; it is tried again with the same key.
+    runtime.shutdown_timeout(END_LIMIT);
+    result
 }
 
 async fn live(args: &AgentArgs, out: Out) -> anyhow::Result<()> {
