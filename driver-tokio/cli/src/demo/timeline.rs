@@ -78,7 +78,7 @@ impl Timeline {
 }
 
 fn spinner(name: &str, doing: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("  {spinner} {prefix:<17}{elapsed:>9}   {msg}");
+    let style = ProgressStyle::with_template("  {spinner} {prefix:<17}{elapsed:>9}   {wide_msg}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
     let spinner =
         ProgressBar::new_spinner().with_style(style).with_prefix(name.to_owned()).with_message(doing);
