@@ -110,6 +110,14 @@ impl Contacts {
         }
     }
 
+    /// Somebody is down: attempts to heal begin, whatever else contacts wait for.
+    pub(crate) fn plan_heal(&mut self, now: Mono, period: Duration) {
+        if self.next_heal <= now {
+            self.next_heal = now + period;
+        }
+        self.next = Some(self.next.map_or(self.next_heal, |next| next.min(self.next_heal)));
+    }
+
     fn seed_of(&self, member: &MemberId) -> Option<usize> {
         self.seeds.iter().position(|seed| seed.state == SeedState::Up(*member))
     }
@@ -149,6 +157,8 @@ impl Member {
         if !dialed && self.is_crowded(&member) {
             return self.out.push(Out::HangUp { member, why: HangUp::Crowded });
         }
+        // A new link in place of one that the driver did not end first: what the old one owed is forgotten.
+        self.drop_link(&member);
         let was_out = self.state.roster.ix(&member).is_some_and(|ix| self.state.is_out(ix));
         let link = Link::new(certificate, dialed, now.mono, self.keep());
         self.links.insert(member, link);
@@ -194,17 +204,21 @@ impl Member {
         if let Some(kept) = self.contacts.kept.get_mut(&member) {
             kept.tried = true;
         }
-        if self.links.remove(&member).is_some() {
-            self.busy.remove(&member);
-            self.waiting.link_down(&member);
-            self.gossip.link_down(&member);
-        }
+        self.drop_link(&member);
         if let Some(at) = self.contacts.seed_of(&member) {
             let seed = &mut self.contacts.seeds[at];
             (seed.state, seed.tried) = (SeedState::Idle, true);
             seed.next = self.now.mono + seed.wait;
         }
         self.contacts.next = Some(self.now.mono);
+    }
+
+    fn drop_link(&mut self, member: &MemberId) {
+        if self.links.remove(member).is_some() {
+            self.busy.remove(member);
+            self.waiting.link_down(member);
+            self.gossip.link_down(member);
+        }
     }
 
     pub(crate) fn on_seed_up(&mut self, seed: u16, member: MemberId, now: Now) {

@@ -202,11 +202,6 @@ impl Member {
         for peer in self.some_neighbours(None) {
             self.send(peer, Lane::Urgent, frame.clone());
         }
-        if accusation.accuser == self.me {
-            // The accused is told directly, with all that the accusation rests on.
-            let frame = self.accusation_frame(accusation, true, now.mono);
-            self.send(accusation.accused, Lane::Urgent, frame);
-        }
     }
 
     /// `FAN_OUT` neighbours with a link, by chance, other than `but`.

@@ -211,6 +211,9 @@ impl Member {
 
     /// What there is to do. Drain until [`Action::Wait`]; only there is the next deadline told.
     pub fn poll_action(&mut self) -> Action<'_> {
+        if !self.out.is_empty() {
+            return self.out.poll(None, Why::Idle);
+        }
         let (until, why) = self.deadline();
         self.wanted = until;
         self.out.poll(until, why)
@@ -336,6 +339,12 @@ impl Member {
         self.tend_gossip(now);
         self.tend_contacts(now);
         self.sweep(now);
+        if self.state.changed {
+            // An accusation of our own, or having joined: whom to watch and what is owed follow at once, not at the
+            // next event, which may be long in coming.
+            self.settle(now);
+            self.probe(now);
+        }
         self.flush(now);
     }
 
@@ -355,14 +364,24 @@ impl Member {
 
     /// After a change: whom to watch, which duties there are, whether a note is due.
     fn settle(&mut self, now: Now) {
-        while self.state.changed && !self.own.leaving {
+        if self.own.leaving {
+            (self.state.changed, self.duties) = (false, Vec::new());
+        }
+        while self.state.changed {
             self.state.changed = false;
             self.own_due = Some(now.mono);
             if self.contacts.joined() {
                 let duties = self.monitor.retarget(&self.state, &self.me, now.mono, &mut self.rng);
                 self.duties = duties;
                 self.accuse_by_duty(now);
+                if self.state.down().next().is_some() {
+                    self.contacts.plan_heal(now.mono, self.state.params.heal_period);
+                }
             }
+        }
+        // What the signing budget left over. Nothing changed since it was listed, so it is still owed.
+        if !self.duties.is_empty() && self.signs > 0 {
+            self.accuse_by_duty(now);
         }
         if self.own_due.is_some_and(|at| at <= now.mono) {
             self.tend_own_note(now);

@@ -99,14 +99,17 @@ impl Monitor {
         self.successors.clear();
         self.is_new = true;
         for ring in 0..state.params.rings {
-            let mut behind = false;
+            let (mut behind, mut closest) = (false, true);
             for ix in state.rings.successors(&state.roster, ring, me) {
                 let mut count = || {
                     let entry = counts.entry(ix).or_default();
                     *entry = (entry.0 + 1, entry.1 | behind);
                 };
                 if state.is_out(ix) {
-                    owes(state, ix, ring, &mut duty);
+                    // R6: it is the duty of the closest that is not out; an accused one is not.
+                    if closest {
+                        owes(state, ix, ring, &mut duty);
+                    }
                     if state.case(ix).is_some_and(|case| case.hold.is_some()) || is_gray(state, ix) {
                         count();
                     }
@@ -121,7 +124,7 @@ impl Monitor {
                 if !state.is_accused(ix) {
                     break;
                 }
-                behind = true;
+                (behind, closest) = (true, false);
             }
             for ix in state.rings.predecessors(&state.roster, ring, me) {
                 if state.is_out(ix) {

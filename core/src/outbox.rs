@@ -37,6 +37,10 @@ impl Outbox {
         self.queue.push_back(out);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     accusation::Fields,
+    event::Lane,
     id::MemberId,
     member::Member,
     monitor::Probe,
@@ -51,7 +52,9 @@ impl Member {
     fn accuse_silent(&mut self, member: MemberId, now: Now) {
         self.counters.misses += 1;
         let Some(ix) = self.state.roster.ix(&member) else { return };
-        if self.state.is_out(ix) || self.state.roster[self.my_ix].standing.is_out() {
+        // R6: one that is held is pinged in order to be accused anew, else a crashed one would return with the hold's end.
+        let held = self.state.case(ix).is_some_and(|case| case.hold.is_some());
+        if (self.state.is_out(ix) && !held) || self.state.roster[self.my_ix].standing.is_out() {
             return;
         }
         for ring in self.state.roster[ix].note.mask().rings().collect::<Vec<_>>() {
@@ -85,7 +88,11 @@ impl Member {
         let accusation = fields.sign(&self.network, &mut *self.signer);
         if self.state.consider(&accusation) == Consider::Fresh {
             self.news += 1;
-            self.state.accuse(Arc::new(accusation), now.mono);
+            self.state.accuse(Arc::new(accusation.clone()), now.mono);
+            // R7: the accuser sends its own to the accused directly, with all that it rests on, also when another's
+            // was first and is the one that is pushed.
+            let frame = self.accusation_frame(&accusation, true, now.mono);
+            self.send(accusation.accused, Lane::Urgent, frame);
             self.gossip.announce_later(self.state.id(accused), now.mono + self.state.params.delta);
         }
     }

@@ -92,12 +92,11 @@ impl Member {
         self.retry_waiting(now);
         while self.verifies > 0 {
             let Some(from) = self.most_important() else { break };
-            let Some(queued) = self.links.get_mut(&from).and_then(|link| link.inbox.pop_first()) else {
-                break;
-            };
-            if self.links[&from].inbox.is_empty() {
+            let queued = self.links.get_mut(&from).and_then(|link| link.inbox.pop_first());
+            if self.links.get(&from).is_none_or(|link| link.inbox.is_empty()) {
                 self.busy.remove(&from);
             }
+            let Some(queued) = queued else { continue };
             self.take(from, &queued.1, now);
         }
     }
