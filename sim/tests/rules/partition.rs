@@ -30,9 +30,9 @@ fn heal_after_halves_at_several_sizes() {
 }
 
 #[test]
-fn heal_after_two_minutes_of_halves_at_a_hundred() {
-    let mut world = settled(100, 23, 1);
-    part(&mut world, &[(0..50).collect(), (50..100).collect()], s(120));
+fn heal_after_two_minutes_of_halves() {
+    let mut world = settled(40, 23, 1);
+    part(&mut world, &[(0..20).collect(), (20..40).collect()], s(120));
     let took = world.settles_within(HEAL);
     println!("healed in {took:?}");
 }
