@@ -32,6 +32,24 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], previous: Option<&Path>) -> io:
     sync_dir(dir)
 }
 
+/// Makes a file, mode 0600, to write to. One that is there is taken only if it is an empty, plain file.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    // A pipe would keep the opener waiting, so it is looked at first.
+    if path.metadata().is_ok_and(|meta| !meta.is_file() || meta.len() > 0) {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
+    let file = options.open(path)?;
+    if file.metadata()?.len() > 0 {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    set_mode(&file, PRIVATE)?;
+    Ok(file)
+}
+
 /// Makes the directory, and those above it, if it is missing; mode 0700 if it was.
 pub(crate) fn private_dir(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {

@@ -78,3 +78,5 @@ pub const TURN_BYTES: usize = 256 * 1024;
 pub const REFUSED_RETRY: Duration = Duration::from_millis(5);
 /// Addresses of one seed that are tried.
 pub const SEED_ADDRS_MAX: usize = 8;
+/// Bytes of a recorded run that wait to be taken: a disk that stalls for seconds under full traffic. More is a gap.
+pub const RECORD_WAITING_MAX: usize = 4 * 1024 * 1024;

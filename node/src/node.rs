@@ -12,16 +12,17 @@ use crate::{
     crypto::RingVerifier,
     history::History,
     identity::Identity,
-    limits::TURN_BYTES,
+    limits::{RECORD_WAITING_MAX, TURN_BYTES},
     link::{Links, Packet},
 };
 use ifrit_core::{
     action::{Notice, Why},
-    config::{Config, ConfigError, Stored},
+    config::{Config, ConfigError, LocalIdentity, Stored},
     event::{Command, Event, Lane, Refused},
     id::MemberId,
     limits::SEEDS_MAX,
     member::Member,
+    recorder::Recorder,
     seed::Seed,
     time::{Mono, Now},
     view::View,
@@ -193,6 +194,9 @@ enum Pending {
     Notify(NodeEvent),
 }
 
+/// A core, and what records it.
+type Made = (Member, Option<Box<Recorder>>);
+
 /// The number of what is saved when the node stops: the core, which counts up from 1, never hears of it.
 const LAST_SAVE: u64 = u64::MAX;
 
@@ -203,6 +207,8 @@ const LAST_SAVE: u64 = u64::MAX;
 #[derive(Debug)]
 pub struct Node {
     member: Member,
+    /// If the run is recorded, every call to the member goes through it.
+    recorder: Option<Box<Recorder>>,
     links: Links,
     app: App,
     seeds: Seeds,
@@ -233,6 +239,35 @@ impl Node {
     /// # Errors
     /// [`NodeError`]; nothing was made.
     pub fn new(config: NodeConfig, origin: Instant, now: Now) -> Result<Self, NodeError> {
+        Self::make(config, origin, now, |core, me, stored, seed| {
+            Ok((Member::new(core, me, stored, seed, now)?, None))
+        })
+    }
+
+    /// The same, and the run of its core is recorded: take the bytes from [`Node::recorder`] and keep them, for
+    /// [`replay`](ifrit_core::recorder::replay). At most [`RECORD_WAITING_MAX`] wait there; more, and the record has a gap
+    /// and ends.
+    ///
+    /// # Errors
+    /// [`NodeError`]; nothing was made.
+    pub fn recorded(config: NodeConfig, origin: Instant, now: Now) -> Result<Self, NodeError> {
+        Self::make(config, origin, now, |core, me, stored, seed| {
+            let (member, recorder) = Recorder::start(core, me, stored, seed, now, RECORD_WAITING_MAX)?;
+            Ok((member, Some(Box::new(recorder))))
+        })
+    }
+
+    /// What records this run, if anything does.
+    pub fn recorder(&mut self) -> Option<&mut Recorder> {
+        self.recorder.as_deref_mut()
+    }
+
+    fn make(
+        config: NodeConfig,
+        origin: Instant,
+        now: Now,
+        member: impl FnOnce(Config, LocalIdentity, Stored, Seed) -> Result<Made, ConfigError>,
+    ) -> Result<Self, NodeError> {
         if config.seeds.len() > SEEDS_MAX {
             return Err(NodeError::TooManySeeds);
         }
@@ -245,10 +280,11 @@ impl Node {
             seeds: config.seeds.len() as u16,
             verifier: Arc::new(RingVerifier),
         };
-        let member =
-            Member::new(core, config.identity.local(), config.stored, config.seed.child("core"), now)?;
+        let (member, recorder) =
+            member(core, config.identity.local(), config.stored, config.seed.child("core"))?;
         Ok(Self {
             member,
+            recorder,
             links,
             app: App::default(),
             seeds: Seeds::new(config.seeds),

@@ -7,6 +7,7 @@ use super::{
     error::StartError,
     events::Registry,
     handler::Handler,
+    record::Tape,
     run::{Loop, Parts},
     wire,
 };
@@ -35,6 +36,7 @@ pub struct Builder<R> {
     seeds: Vec<String>,
     tags: Vec<u8>,
     handler: Option<Handler>,
+    record: Option<PathBuf>,
 }
 
 impl<R: Runtime> Builder<R> {
@@ -50,6 +52,7 @@ impl<R: Runtime> Builder<R> {
             seeds: Vec::new(),
             tags: Vec::new(),
             handler: None,
+            record: None,
         }
     }
 
@@ -113,6 +116,16 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// Writes all that the core is told, and a digest of what it does, to a new file: `ifrit-sim replay` shows the run
+    /// again (see [`ifrit_core::recorder`]). The file has mode 0600 and holds certificates, addresses and tags, but no
+    /// private key; one that is there already must be empty.
+    ///
+    /// The member never waits for the disk. If that is too slow, or full, the record ends there and the log says so.
+    pub fn record(mut self, path: impl Into<PathBuf>) -> Self {
+        self.record = Some(path.into());
+        self
+    }
+
     /// Binds, enrols if needed, reads the directory and starts the member. It joins by itself; wait for
     /// [`Client::joined`].
     ///
@@ -124,9 +137,13 @@ impl<R: Runtime> Builder<R> {
         let local_addr = socket.local_addr().map_err(|error| StartError::bind(self.bind, error))?;
         let addrs = advertised(self.advertise, local_addr)?;
         let origin = Origin { identity: self.identity, dir: self.data_dir, invite: self.invite };
-        let (on_disk, now) = (addrs.clone(), wall());
-        let blocking = self.runtime.spawn_blocking(move || origin.load(&on_disk, now));
-        let (identity, store, loaded) = blocking.await.ok_or(StartError::NoRuntime)??;
+        let (on_disk, now, record) = (addrs.clone(), wall(), self.record);
+        let blocking = self.runtime.spawn_blocking(move || {
+            // An invite is used up by what follows.
+            let tape = record.map(Tape::create).transpose()?;
+            Ok::<_, StartError>((origin.load(&on_disk, now)?, tape))
+        });
+        let ((identity, store, loaded), tape) = blocking.await.ok_or(StartError::NoRuntime)??;
 
         let (id, network) = (identity.id(), identity.root.params);
         let delta = Duration::from_millis(network.delta_ms.into());
@@ -135,7 +152,8 @@ impl<R: Runtime> Builder<R> {
         let seeds = with_contacts(self.seeds, &loaded.contacts);
         let (tags, stored, seed) = (self.tags, loaded.stored, fresh_seed()?);
         let config = NodeConfig { identity, addrs, tags, seeds, stored, seed };
-        let node = Node::new(config, clock.origin(), clock.now(clock.origin()))?;
+        let make = if tape.is_some() { Node::recorded } else { Node::new };
+        let node = make(config, clock.origin(), clock.now(clock.origin()))?;
         let events = Registry::default();
         let (calls, received) = async_channel::bounded(CALLS_MAX);
         let (runtime, handler) = (self.runtime, self.handler);
@@ -148,6 +166,7 @@ impl<R: Runtime> Builder<R> {
             events: events.clone(),
             store,
             handler,
+            tape,
             delta,
         };
         runtime.spawn(Loop::new(parts).run());

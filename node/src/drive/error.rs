@@ -2,7 +2,7 @@
 
 use crate::{enrol::EnrolError, identity::IdentityError, node::NodeError, store::StoreError};
 use ifrit_core::event::Refused;
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 /// The member has stopped: [`Client::stop`](super::Client::stop) or `leave` was called, or its runtime has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +55,17 @@ pub enum StartError {
     /// The member cannot be made: certificate, key, clock or limits.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// What is to hold the record is there already, and not an empty file.
+    #[error("{} is there already: name another file to record to, or remove it", .0.display())]
+    RecordExists(PathBuf),
+    /// The file for the record cannot be made.
+    #[error("cannot record to {}: {source}", path.display())]
+    Record {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     NoRandomness,
@@ -69,5 +80,12 @@ impl StartError {
             return Self::PortInUse(addr);
         }
         Self::Bind { addr, source }
+    }
+
+    pub(super) fn record(path: PathBuf, source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            return Self::RecordExists(path);
+        }
+        Self::Record { path, source }
     }
 }

@@ -16,6 +16,7 @@ mod clock;
 mod error;
 mod events;
 mod handler;
+mod record;
 mod run;
 mod runtime;
 mod saver;

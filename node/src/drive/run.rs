@@ -7,6 +7,7 @@ use super::{
     error::ClientError,
     events::Registry,
     handler::Handler,
+    record::{Rest, Tape},
     saver::Saver,
     waits::{Conditions, Requests},
     wire::Wire,
@@ -61,6 +62,7 @@ pub(super) struct Loop<R: Runtime> {
     saver: Saver,
     lookups: Lookups,
     handlers: Handlers,
+    tape: Option<Tape>,
     /// When the node wants to be called; `None` after a drain that its budget cut short.
     until: Option<Mono>,
     phase: Phase,
@@ -78,6 +80,7 @@ pub(super) struct Parts<R: Runtime> {
     pub(super) events: Registry,
     pub(super) store: Option<Store>,
     pub(super) handler: Option<Handler>,
+    pub(super) tape: Option<Tape>,
     /// The network's Δ.
     pub(super) delta: Duration,
 }
@@ -118,6 +121,7 @@ impl<R: Runtime> Loop<R> {
             saver: Saver::new(parts.store),
             lookups: Lookups::default(),
             handlers: Handlers::new(parts.handler),
+            tape: parts.tape,
             until: Some(Mono(0)),
             phase: Phase::Running,
             leave_limit: parts.delta + LEAVE_MARGIN,
@@ -144,8 +148,13 @@ impl<R: Runtime> Loop<R> {
             }
         }
         let stopping = std::mem::take(&mut self.stopping);
-        // Socket and directory are free before anybody hears that.
+        let tape = self.tape.take().map(|tape| tape.end(self.node.recorder()));
+        let runtime = self.work.runtime.clone();
+        // Socket and directory are free, and the record is on disk, before anybody hears that.
         drop(self);
+        if let Some(rest) = tape {
+            end_record(&runtime, rest).await;
+        }
         stopping.into_iter().for_each(|done| _ = done.send(()));
     }
 
@@ -169,6 +178,7 @@ impl<R: Runtime> Loop<R> {
             self.drain();
         }
         let now = self.now().mono;
+        self.write_record();
         self.saver.retry(&self.work, now);
         self.conditions.check(now, &self.node);
         self.advance(now)
@@ -225,6 +235,12 @@ impl<R: Runtime> Loop<R> {
             }
         }
         self.until = None;
+    }
+
+    fn write_record(&mut self) {
+        if let (Some(tape), Some(recorder)) = (&mut self.tape, self.node.recorder()) {
+            tape.feed(recorder);
+        }
     }
 
     fn tell(&mut self, now: Now, event: NodeEvent) {
@@ -384,6 +400,8 @@ impl<R: Runtime> Loop<R> {
 impl<R: Runtime> Drop for Loop<R> {
     fn drop(&mut self) {
         if std::thread::panicking() {
+            // With the event that did it.
+            self.write_record();
             tracing::error!("the member stops on a panic; if it is not your own query's, please report it");
         }
         self.calls.close();
@@ -391,6 +409,17 @@ impl<R: Runtime> Drop for Loop<R> {
             drop(call);
         }
         self.events.end();
+    }
+}
+
+/// Waits for the end of a record to be written, unless the disk takes too long.
+async fn end_record<R: Runtime>(runtime: &R, rest: Rest) {
+    let written = runtime.spawn_blocking(move || rest.write()).fuse();
+    let limit = runtime.sleep_until(runtime.now() + STOP_LIMIT).fuse();
+    pin_mut!(written, limit);
+    select_biased! {
+        _ = written => {}
+        () = limit => tracing::warn!("the end of the record is not written yet"),
     }
 }
 

@@ -9,6 +9,8 @@ use ifrit_core::{
     action::{Action, HangUp, Persist},
     event::{Command, Event, Lane, Refused},
     id::MemberId,
+    member::Member,
+    recorder::Recorder,
     time::{Mono, Now},
 };
 use std::net::SocketAddr;
@@ -19,6 +21,14 @@ enum Wish {
     Seed(u16),
     HangUp(MemberId, HangUp),
     Unsent(u64),
+}
+
+/// The one way out of the core.
+fn next_action<'m>(member: &'m mut Member, recorder: Option<&mut Recorder>) -> Action<'m> {
+    match recorder {
+        Some(recorder) => recorder.poll_action(member),
+        None => member.poll_action(),
+    }
 }
 
 impl Node {
@@ -48,7 +58,10 @@ impl Node {
     /// The one way into the core.
     pub(super) fn core(&mut self, now: Now, event: Event<'_>) -> Result<(), Refused> {
         self.undrained = true;
-        self.member.handle(now, event)
+        match &mut self.recorder {
+            Some(recorder) => recorder.handle(&mut self.member, now, event),
+            None => self.member.handle(now, event),
+        }
     }
 
     pub(super) fn command(&mut self, now: Now, command: Command) -> Result<(), Refused> {
@@ -205,7 +218,7 @@ impl Node {
         }
         let mut wishes = Vec::new();
         loop {
-            match self.member.poll_action() {
+            match next_action(&mut self.member, self.recorder.as_deref_mut()) {
                 Action::Datagram { to, token, bytes } => {
                     if !self.links.send_ping(now, to, bytes) {
                         wishes.push(Wish::Unsent(token));

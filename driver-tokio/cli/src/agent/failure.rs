@@ -27,7 +27,10 @@ pub(super) fn explain_start(error: StartError, args: &AgentArgs) -> anyhow::Erro
 /// Whether the same command fails again, until somebody gives another invite, repairs a file or sets the clock.
 fn is_bad_input(error: &StartError) -> bool {
     match error {
-        StartError::Identity(_) | StartError::Store(StoreError::Identity(_)) => true,
+        StartError::Identity(_)
+        | StartError::Store(StoreError::Identity(_))
+        | StartError::RecordExists(_)
+        | StartError::Record { .. } => true,
         StartError::Enrol(error) => matches!(
             error,
             EnrolError::Invite(_)

@@ -87,6 +87,9 @@ async fn start(args: &AgentArgs) -> anyhow::Result<Client> {
     if let Some(invite) = &args.join {
         builder = builder.invite(invite);
     }
+    if let Some(file) = &args.record {
+        builder = builder.record(file);
+    }
     for seed in &args.seed_addr {
         builder = builder.seed_addr(seed);
     }
