@@ -7,6 +7,7 @@ mod cluster;
 mod driver;
 mod lifecycle;
 mod network;
+mod record;
 
 /// One `#[test]` per scenario and driver.
 macro_rules! on_both_drivers {
@@ -54,4 +55,6 @@ on_both_drivers![
     network::a_restart_returns_with_a_higher_epoch,
     network::who_leaves_is_out_at_once,
     network::tags_reach_everybody,
+    record::a_recorded_run_replays_record_by_record,
+    record::a_record_overwrites_nothing,
 ];
