@@ -201,7 +201,8 @@ pub(crate) struct AgentArgs {
     /// Where the others reach it, if not at the address it listens on.
     #[arg(long, value_name = "ADDR")]
     pub(crate) advertise: Option<SocketAddr>,
-    /// Record all that comes in, for a replay. Refused: this version cannot record yet.
+    /// Record the run to a new file, for a replay: all that the member is told and a digest of what it does, no private
+    /// key.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
     /// Leave the network when stopped by Ctrl-C or SIGTERM.

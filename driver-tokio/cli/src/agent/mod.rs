@@ -8,7 +8,6 @@ pub(crate) mod questions;
 use crate::{
     args::AgentArgs,
     control::server::{self, LeaveAsked},
-    error::bad_input,
     output::{BOLD, Out, paint},
     signals::Signals,
 };
@@ -37,9 +36,6 @@ pub(crate) fn run(args: &AgentArgs, out: Out) -> anyhow::Result<()> {
 }
 
 async fn live(args: &AgentArgs, out: Out) -> anyhow::Result<()> {
-    if args.record.is_some() {
-        return Err(bad_input("--record: this version cannot record yet; run without it"));
-    }
     let mut signals = Signals::new()?;
     let starting = start(args);
     let client = tokio::select! {
