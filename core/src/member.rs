@@ -6,7 +6,7 @@ use crate::{
     config::{Config, ConfigError, LocalIdentity, Stored},
     contact::Contacts,
     counters::Counters,
-    crypto::{Hash, Signature, Signer, Verifier},
+    crypto::{Hash, Signer, Verifier},
     event::{Command, Event, Lane, Refused},
     gossip::Gossip,
     id::MemberId,
@@ -556,11 +556,6 @@ impl Member {
             self.out.push(Out::HangUp { member, why });
             self.on_link_down(member);
         }
-    }
-
-    /// What was signed since the last call, if the signer keeps a log.
-    pub(crate) fn take_signatures(&mut self) -> Vec<Signature> {
-        self.signer.take_log()
     }
 
     /// The digest of the view as the last turn left it.

@@ -169,7 +169,7 @@ impl Recorder {
 
     /// What the event made, beside actions.
     fn after(&mut self, member: &mut Member) {
-        for signature in member.take_signatures() {
+        for signature in member.signer.take_log() {
             self.write(&Record::Signature(signature));
         }
         self.digest.root(&member.view().digest());
