@@ -4,7 +4,7 @@ use crate::{
     action::{HangUp, Misbehaviour, Notice},
     certificate::Certificate,
     id::MemberId,
-    limits::{DIAL_WAIT_MAX, FREEZE_SHARE, SEEDS_MAX, STRANGER_LINKS_MAX},
+    limits::{DIAL_WAIT_MAX, FREEZE_SHARE, HEAL_WAIT_MAX, SEEDS_MAX, STRANGER_LINKS_MAX},
     links::Link,
     member::Member,
     outbox::Out,
@@ -32,6 +32,7 @@ pub(crate) struct Contacts {
     /// When something is to be tried next.
     next: Option<Mono>,
     next_heal: Mono,
+    heal_wait: Duration,
     /// Ages stand still for a heal, until then, or until its walk is done.
     healing: Option<(MemberId, Mono)>,
     frozen_since: Mono,
@@ -70,6 +71,7 @@ impl Contacts {
             told_unreachable: false,
             next: Some(now),
             next_heal: now,
+            heal_wait: Duration::ZERO,
             healing: None,
             frozen_since: now,
             no_freeze_before: now,
@@ -88,6 +90,11 @@ impl Contacts {
 
     pub(crate) fn next(&self) -> Option<Mono> {
         self.next
+    }
+
+    /// Who is out changed: seeds and heals are looked at again.
+    pub(crate) fn wake(&mut self, now: Mono) {
+        self.next = Some(now);
     }
 
     pub(crate) fn set_seeds(&mut self, seeds: u16, now: Mono) {
@@ -164,6 +171,9 @@ impl Member {
         self.links.insert(member, link);
         self.monitor.on_link(&member, now.mono);
         self.greet(member, now.mono);
+        if was_out {
+            self.contacts.heal_wait = self.state.params.heal_period;
+        }
         if dialed && was_out {
             self.hold_ages(member, now.mono);
             self.walk(member, now.mono);
@@ -205,7 +215,10 @@ impl Member {
             kept.tried = true;
         }
         self.drop_link(&member);
-        if let Some(at) = self.contacts.seed_of(&member) {
+        // A seed without a link is still a seed that is found, while it is a live member.
+        let live =
+            self.contacts.joined && self.state.roster.ix(&member).is_some_and(|ix| !self.state.is_out(ix));
+        if !live && let Some(at) = self.contacts.seed_of(&member) {
             let seed = &mut self.contacts.seeds[at];
             (seed.state, seed.tried) = (SeedState::Idle, true);
             seed.next = self.now.mono + seed.wait;
@@ -344,6 +357,7 @@ impl Member {
 
     fn settle_after_join(&mut self, now: Now) {
         self.contacts.next_heal = now.mono + self.state.params.heal_period;
+        self.contacts.heal_wait = self.state.params.heal_period;
         // Contacts that were already synchronised tell their neighbours of us; our own neighbours are dialled when
         // they are first watched.
         self.gossip.announce(self.me);
@@ -362,9 +376,7 @@ impl Member {
         let first = self.state.params.seed_wait;
         for at in 0..self.contacts.seeds.len() {
             let seed = &mut self.contacts.seeds[at];
-            if let SeedState::Up(member) = seed.state
-                && !self.links.contains_key(&member)
-            {
+            if matches!(seed.state, SeedState::Up(member) if !live(&member)) {
                 seed.state = SeedState::Idle;
             }
             if seed.state != SeedState::Idle {
@@ -380,14 +392,16 @@ impl Member {
         }
     }
 
-    /// Heal: members that are out but certified are tried now and then, one at a time.
+    /// Heal: members that are out but certified are tried now and then, one at a time; less often while none answers.
     fn tend_heal(&mut self, now: Mono, next: &mut Vec<Mono>) {
         if self.state.down_count() == 0 {
             self.contacts.next_heal = self.contacts.next_heal.max(now);
+            self.contacts.heal_wait = self.state.params.heal_period;
             return;
         }
         if self.contacts.next_heal <= now {
-            self.contacts.next_heal = now + self.state.params.heal_period;
+            self.contacts.next_heal = now + self.contacts.heal_wait;
+            self.contacts.heal_wait = (self.contacts.heal_wait * 2).min(HEAL_WAIT_MAX);
             if let Some(ix) = self.some_down() {
                 self.dial(self.state.id(ix), now);
             }

@@ -12,7 +12,7 @@ use crate::{
     outbox::Out,
     state::Ix,
     time::{Mono, Now},
-    wire::{Brief, Bundle, Datagram, Frame, FrameError, Summary, Want, brief},
+    wire::{Brief, Bundle, Datagram, Frame, FrameError, Summary, Want, brief, held},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -24,8 +24,9 @@ use core::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct Gossip {
     announced: BTreeSet<MemberId>,
-    /// R7: accusations on further rings follow after Δ.
+    /// R7: accusations on further rings follow after Δ, all of a member's at once.
     later: BTreeSet<(Mono, MemberId)>,
+    scheduled: BTreeSet<MemberId>,
     pulls: BTreeMap<Brief, Pull>,
     /// When pulls are looked at again.
     pulls_at: Option<Mono>,
@@ -49,7 +50,9 @@ impl Gossip {
     }
 
     pub(crate) fn announce_later(&mut self, id: MemberId, at: Mono) {
-        self.later.insert((at, id));
+        if self.scheduled.insert(id) {
+            self.later.insert((at, id));
+        }
     }
 
     /// What was asked of it may be asked of others.
@@ -276,10 +279,18 @@ impl Member {
     }
 
     pub(crate) fn want_newer(&self, ix: Ix) -> Want {
-        let note = &self.state.roster[ix].note;
-        let mut held = [0; 8];
-        held.copy_from_slice(&note.hash()[..8]);
-        Want { id: brief(&note.id()), epoch: note.epoch(), note: held, certificate: false, accusations: true }
+        let peer = &self.state.roster[ix];
+        let mut note = [0; 8];
+        note.copy_from_slice(&peer.note.hash()[..8]);
+        let valid = self.valid_charges(ix).map(|accusation| held(accusation.hash())).collect();
+        let id = brief(&peer.certificate.id);
+        Want { id, epoch: peer.note.epoch(), note, certificate: false, accusations: Some(valid) }
+    }
+
+    /// The valid accusations of a member.
+    fn valid_charges(&self, ix: Ix) -> impl Iterator<Item = &Accusation> {
+        let slots = self.state.case(ix).map_or(&[][..], |case| &case.slots);
+        slots.iter().filter(|slot| slot.since.is_some()).map(|slot| &*slot.accusation)
     }
 
     /// Asks `from` once it has room; one announcer at a time, others are remembered (R7).
@@ -325,7 +336,8 @@ impl Member {
                 continue;
             }
             link.asked += 1;
-            self.gossip.pulls.insert(want.id, Pull { from: peer, want, until, others: Vec::new() });
+            let pull = Pull { from: peer, want: want.clone(), until, others: Vec::new() };
+            self.gossip.pulls.insert(want.id, pull);
             wants.push(want);
         }
         if !wants.is_empty() {
@@ -401,14 +413,16 @@ impl Member {
         let ix = self.state.roster.by_brief(&want.id)?;
         let note = &self.state.roster[ix].note;
         let newer = want.lacks(note.epoch(), note.hash());
-        let accusations: Vec<&Accusation> = match self.state.case(ix) {
-            Some(case) if want.accusations && note.epoch() >= want.epoch => {
-                case.slots.iter().filter(|slot| slot.since.is_some()).map(|slot| &*slot.accusation).collect()
+        let accusations: Vec<&Accusation> = match &want.accusations {
+            Some(known) if note.epoch() >= want.epoch => {
+                let same = note.epoch() == want.epoch;
+                let lacks = |accusation: &&Accusation| !same || !known.contains(&held(accusation.hash()));
+                self.valid_charges(ix).filter(lacks).collect()
             }
             Some(_) | None => Vec::new(),
         };
         // An empty bundle still says "this is all that I have" to whoever waits for an answer.
-        if accusations.is_empty() && !newer && !want.certificate && !want.accusations {
+        if accusations.is_empty() && !newer && !want.certificate && want.accusations.is_none() {
             return None;
         }
         Some(self.bundle(ix, want.certificate, newer || want.certificate, &accusations))
@@ -421,6 +435,7 @@ impl Member {
                 break;
             }
             self.gossip.later.remove(&(at, id));
+            self.gossip.scheduled.remove(&id);
             if self.state.roster.by_id(&id).is_some() {
                 self.gossip.announce(id);
             }
@@ -446,7 +461,7 @@ impl Member {
             return;
         }
         self.gossip.ask_after = Some(now + self.state.params.delta / 2);
-        let newer = |ix: &Ix| Want { accusations: false, ..self.want_newer(*ix) };
+        let newer = |ix: &Ix| Want { accusations: None, ..self.want_newer(*ix) };
         let frame = Frame::Want(accused.iter().map(newer).collect()).encode();
         for peer in self.monitor.neighbours.clone() {
             self.send(peer, Lane::Urgent, frame.clone());

@@ -67,10 +67,6 @@ pub const RENEW_FOR_PEER: Duration = Duration::from_secs(600);
 pub const EPOCH_BLOCK: u64 = 1024;
 /// Seeds tried.
 pub const SEEDS_MAX: usize = 64;
-/// Members that are out but certified and are tried now and then ("Heal").
-pub const HEAL_DIALS: usize = 1;
-/// Certified strangers kept without a note.
-pub const STRANGERS_MAX: usize = 1024;
 /// Links in all, beyond those of ring neighbours.
 pub const STRANGER_LINKS_MAX: usize = 256;
 /// Useless inputs that a link may owe before it is served last and refused early (R11).
@@ -94,3 +90,6 @@ pub const CERTIFICATE_NEWS: Duration = Duration::from_secs(30);
 /// Of the time, the share in which heals may hold ages back is one part in this (R4): else members that come and go
 /// keep crashed ones in.
 pub const FREEZE_SHARE: u32 = 4;
+/// Longest wait between two attempts to reach someone who is out: half of what a heal may take. A dial into nowhere costs six
+/// padded packets, 7.4 kB.
+pub const HEAL_WAIT_MAX: Duration = Duration::from_secs(5);

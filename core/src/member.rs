@@ -370,6 +370,7 @@ impl Member {
         while self.state.changed {
             self.state.changed = false;
             self.own_due = Some(now.mono);
+            self.contacts.wake(now.mono);
             if self.contacts.joined() {
                 let duties = self.monitor.retarget(&self.state, &self.me, now.mono, &mut self.rng);
                 self.duties = duties;

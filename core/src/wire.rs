@@ -51,8 +51,11 @@ impl Summary {
     }
 }
 
+/// First bytes of an accusation's hash: whoever signs it has no choice in its body.
+pub(crate) type Held = [u8; 4];
+
 /// "Send me what you hold of it."
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Want {
     pub(crate) id: Brief,
     /// The epoch of the note held; 0 if none.
@@ -61,14 +64,19 @@ pub(crate) struct Want {
     pub(crate) note: Brief,
     /// The certificate is lacking too.
     pub(crate) certificate: bool,
-    /// Accusations of the same epoch are wanted, not only a newer note.
-    pub(crate) accusations: bool,
+    /// Accusations of the same epoch are wanted too, but for those held as valid.
+    pub(crate) accusations: Option<Vec<Held>>,
+}
+
+/// The short form of an accusation's hash.
+pub(crate) fn held(hash: &Hash) -> Held {
+    [hash[0], hash[1], hash[2], hash[3]]
 }
 
 impl Want {
     /// Everything about a stranger, or all but the accusations of it.
     pub(crate) fn stranger(id: Brief, accusations: bool) -> Self {
-        Self { id, epoch: 0, note: [0; 8], certificate: true, accusations }
+        Self { id, epoch: 0, note: [0; 8], certificate: true, accusations: accusations.then(Vec::new) }
     }
 
     /// Whether a note is another than the one held, and not older.

@@ -4,7 +4,7 @@ use super::{Ix, State};
 use alloc::collections::BTreeSet;
 
 /// Ring comparisons that each change may spend on the oracle: large views are compared less often, not never.
-const CREDIT: usize = 1000;
+const CREDIT: usize = 100;
 
 impl State {
     /// In debug builds: validity, least fixpoint and timers are what a recomputation from nothing gives.
