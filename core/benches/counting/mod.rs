@@ -1,6 +1,10 @@
 //! Counts what is allocated.
 
-#![expect(clippy::disallowed_types, reason = "the clock is the benchmark's, not the core's")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the clock is the benchmark's, not the core's"
+)]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},

@@ -1,6 +1,7 @@
 //! Measurements for the README, over real processes on this machine:
-//! `cargo test --release -p ifrit --test measure -- --ignored --nocapture --test-threads=1`.
+//! `cargo bench -p ifrit --bench measure`.
 
+#[path = "../tests/common/mod.rs"]
 mod common;
 
 use common::{Agent, Ca, Process, World, json_lines, wait_or};
@@ -17,8 +18,6 @@ fn network(world: &World, members: usize) -> Vec<Agent> {
     agents
 }
 
-#[test]
-#[ignore = "a measurement"]
 fn from_kill_to_down_at_all_of_8_processes() {
     let world = World::new();
     let mut agents = network(&world, 8);
@@ -37,13 +36,16 @@ fn from_kill_to_down_at_all_of_8_processes() {
     }
 }
 
+fn main() {
+    from_kill_to_down_at_all_of_8_processes();
+    idle_bytes_of_8_and_32_members();
+}
+
 fn seen(monitor: &Process, event: &str, member: Option<&str>) -> Value {
     let is_it = |row: &Value| row["event"] == event && member.is_none_or(|id| row["member"] == id);
     wait_or(event, || json_lines(&monitor.output()[0]).into_iter().find(is_it), || monitor.output().concat())
 }
 
-#[test]
-#[ignore = "a measurement"]
 fn idle_bytes_of_8_and_32_members() {
     for members in [8, 32] {
         let mut world = World::new();
