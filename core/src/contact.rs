@@ -134,8 +134,12 @@ impl Contacts {
     }
 
     /// Whether every contact that there is was tried, and those that answer are synchronised.
-    fn is_settled(&self, links: &BTreeMap<MemberId, Link>) -> bool {
-        let waits = |member: &MemberId| links.contains_key(member) && !self.synced.contains(member);
+    ///
+    /// One that drips, a record now and then so that it is not dropped, is not waited for longer than a link is kept.
+    fn is_settled(&self, links: &BTreeMap<MemberId, Link>, now: Mono) -> bool {
+        let waits = |member: &MemberId| {
+            links.get(member).is_some_and(|link| link.keep > now) && !self.synced.contains(member)
+        };
         let seeds = self.seeds.iter().all(|seed| match seed.state {
             SeedState::Up(member) => !waits(&member),
             SeedState::Idle => seed.tried,
@@ -167,7 +171,9 @@ impl Member {
         // A new link in place of one that the driver did not end first: what the old one owed is forgotten.
         self.drop_link(&member);
         let was_out = self.state.roster.ix(&member).is_some_and(|ix| self.state.is_out(ix));
-        let link = Link::new(certificate, dialed, now.mono, self.keep());
+        let end = certificate.not_after + self.state.params.allowance;
+        let until = now.mono + end.since(now.wall);
+        let link = Link::new(certificate, until, dialed, now.mono, self.keep());
         self.links.insert(member, link);
         self.monitor.on_link(&member, now.mono);
         self.greet(member, now.mono);
@@ -221,7 +227,7 @@ impl Member {
         if !live && let Some(at) = self.contacts.seed_of(&member) {
             let seed = &mut self.contacts.seeds[at];
             (seed.state, seed.tried) = (SeedState::Idle, true);
-            seed.next = self.now.mono + seed.wait;
+            self.put_off_seed(at);
         }
         self.contacts.next = Some(self.now.mono);
     }
@@ -236,7 +242,8 @@ impl Member {
 
     pub(crate) fn on_seed_up(&mut self, seed: u16, member: MemberId, now: Now) {
         let Some(seed) = self.contacts.seeds.get_mut(usize::from(seed)) else { return };
-        (seed.state, seed.wait) = (SeedState::Up(member), Duration::ZERO);
+        // Its waits start over once it was of use, not for taking a link: it may end each one at once.
+        seed.state = SeedState::Up(member);
         self.contacts.next = Some(now.mono);
         if member == self.me {
             seed.tried = true;
@@ -252,11 +259,10 @@ impl Member {
     }
 
     pub(crate) fn on_seed_down(&mut self, seed: u16, now: Now) {
-        let first = self.state.params.seed_wait;
-        let Some(seed) = self.contacts.seeds.get_mut(usize::from(seed)) else { return };
+        let at = usize::from(seed);
+        let Some(seed) = self.contacts.seeds.get_mut(at) else { return };
         (seed.state, seed.tried) = (SeedState::Idle, true);
-        seed.wait = (seed.wait * 2).clamp(first, DIAL_WAIT_MAX);
-        seed.next = now.mono + seed.wait;
+        self.put_off_seed(at);
         self.contacts.next = Some(now.mono);
         let seeds = &self.contacts.seeds;
         let none = seeds.iter().all(|seed| seed.tried && !matches!(seed.state, SeedState::Up(_)));
@@ -264,6 +270,14 @@ impl Member {
             self.contacts.told_unreachable = true;
             self.out.push(Out::Notify(Notice::SeedsUnreachable));
         }
+    }
+
+    /// R16: seeds are tried with back-off.
+    fn put_off_seed(&mut self, at: usize) {
+        let first = self.state.params.seed_wait.min(DIAL_WAIT_MAX);
+        let seed = &mut self.contacts.seeds[at];
+        seed.wait = (seed.wait * 2).clamp(first, DIAL_WAIT_MAX);
+        seed.next = self.now.mono + seed.wait;
     }
 
     /// A walk with `peer` found its end: all that it showed was asked for.
@@ -303,7 +317,7 @@ impl Member {
         let synced = self.contacts.synced.len();
         let nobody = self.contacts.seeds.is_empty() && self.contacts.kept.is_empty();
         let confirmed = nobody || synced >= self.state.params.contacts;
-        let all = synced > 0 && self.contacts.is_settled(&self.links);
+        let all = synced > 0 && self.contacts.is_settled(&self.links, now.mono);
         if confirmed || all {
             self.contacts.joined = true;
             self.contacts.unconfirmed = !confirmed;
@@ -316,9 +330,16 @@ impl Member {
             return;
         }
         for member in self.contacts.kept.keys().copied().collect::<Vec<_>>() {
-            if !self.links.contains_key(&member) && !self.contacts.synced.contains(&member) {
-                self.dial(member, now.mono);
+            if self.links.contains_key(&member) || self.contacts.synced.contains(&member) {
+                continue;
             }
+            // One that gives no address, or whose lease has run out since, cannot answer: it is not waited for.
+            let reachable =
+                self.state.roster.by_id(&member).is_some_and(|peer| !peer.note.addrs().is_empty());
+            if !reachable && let Some(kept) = self.contacts.kept.get_mut(&member) {
+                kept.tried = true;
+            }
+            self.dial(member, now.mono);
         }
         next.push(now.mono + self.state.params.delta / 4);
     }
@@ -339,11 +360,11 @@ impl Member {
                 link.walk.is_none() && link.wants.is_empty() && link.asked == 0 && link.inbox.is_empty();
             if begun && idle && self.walked(&member) {
                 self.contacts.synced.insert(member);
+                if let Some(at) = self.contacts.seed_of(&member) {
+                    self.contacts.seeds[at].wait = Duration::ZERO;
+                }
             } else if now.since(link.useful) > patience {
                 self.hang_up(member, HangUp::Idle);
-                if let Some(at) = self.contacts.seed_of(&member) {
-                    self.contacts.seeds[at].wait = DIAL_WAIT_MAX / 8;
-                }
             } else if idle {
                 self.walk(member, now);
             }
@@ -365,20 +386,20 @@ impl Member {
 
     /// Seeds are tried for ever, joined or not, while none of them is a live member.
     fn tend_seeds(&mut self, now: Mono, next: &mut Vec<Mono>) {
-        let live = |member: &MemberId| {
-            self.links.contains_key(member)
-                || self.state.roster.ix(member).is_some_and(|ix| !self.state.is_out(ix))
-        };
-        let found = self.contacts.seeds.iter().any(|seed| matches!(seed.state, SeedState::Up(m) if live(&m)));
+        let mut seeds = self.contacts.seeds.iter();
+        let found = seeds.any(|seed| matches!(seed.state, SeedState::Up(member) if self.is_found(&member)));
         if self.contacts.joined && found {
             return;
         }
         let first = self.state.params.seed_wait;
         for at in 0..self.contacts.seeds.len() {
-            let seed = &mut self.contacts.seeds[at];
-            if matches!(seed.state, SeedState::Up(member) if !live(&member)) {
-                seed.state = SeedState::Idle;
+            if matches!(self.contacts.seeds[at].state, SeedState::Up(member) if !self.is_found(&member)) {
+                // Its link was refused here, for its certificate's time say, or it went down.
+                let seed = &mut self.contacts.seeds[at];
+                (seed.state, seed.tried) = (SeedState::Idle, true);
+                self.put_off_seed(at);
             }
+            let seed = &mut self.contacts.seeds[at];
             if seed.state != SeedState::Idle {
                 continue;
             }
@@ -390,6 +411,12 @@ impl Member {
                 next.push(seed.next);
             }
         }
+    }
+
+    /// Whether a seed is this live member.
+    fn is_found(&self, member: &MemberId) -> bool {
+        self.links.contains_key(member)
+            || self.state.roster.ix(member).is_some_and(|ix| !self.state.is_out(ix))
     }
 
     /// Heal: members that are out but certified are tried now and then, one at a time; less often while none answers.

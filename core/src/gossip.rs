@@ -187,7 +187,7 @@ impl Member {
                 .into_iter()
                 .collect();
             bundles.push(self.bundle(ix, certificates || self.is_new(ix, now), true, &held));
-            if bundles.len() * 512 > PAGE {
+            if bundles.iter().map(bundle_len).sum::<usize>() > PAGE {
                 break; // the rest comes by anti-entropy
             }
         }
@@ -347,15 +347,44 @@ impl Member {
         wants
     }
 
-    /// Records of `id` came from `from`: whatever was asked is answered.
-    pub(crate) fn pulled(&mut self, id: &MemberId, from: &MemberId) {
+    /// Records of `id` came from `from`: whatever was asked of it is answered, and whether it was asked. If it brought
+    /// nothing new, somebody else may: an empty answer must not hide what others announced.
+    pub(crate) fn pulled(&mut self, id: &MemberId, from: &MemberId, news: bool, now: Mono) -> bool {
         let key = brief(id);
-        if self.gossip.pulls.get(&key).is_some_and(|pull| pull.from == *from) {
-            self.gossip.pulls.remove(&key);
-            if let Some(link) = self.links.get_mut(from) {
-                link.asked = link.asked.saturating_sub(1);
-            }
+        if self.gossip.pulls.get(&key).is_none_or(|pull| pull.from != *from) {
+            return false;
         }
+        if let Some(link) = self.links.get_mut(from) {
+            link.asked = link.asked.saturating_sub(1);
+        }
+        if let Some(pull) = self.gossip.pulls.remove(&key)
+            && !news
+        {
+            self.ask_another(pull, now);
+        }
+        true
+    }
+
+    /// R7: the next announcer is asked; the further ones stay remembered, else two that stall hide what others would
+    /// have told.
+    fn ask_another(&mut self, pull: Pull, now: Mono) {
+        let mut others: Vec<MemberId> =
+            pull.others.into_iter().filter(|other| self.links.contains_key(other)).collect();
+        if others.is_empty() {
+            return;
+        }
+        let from = others.remove(0);
+        let want = match self.state.roster.by_brief(&pull.want.id) {
+            Some(ix) => self.want_newer(ix),
+            None => pull.want,
+        };
+        if let Some(link) = self.links.get_mut(&from) {
+            link.asked += 1;
+        }
+        let until = now + self.state.params.delta * 2;
+        self.gossip.pulls.insert(want.id, Pull { from, want: want.clone(), until, others });
+        self.gossip.pulls_at = self.gossip.pulls_at.or(Some(now + self.state.params.delta / 8));
+        self.send(from, Lane::Records, Frame::Want(alloc::vec![want]).encode());
     }
 
     /// R7: after Δ/8 another announcer is asked; without one, the pull is forgotten after 2Δ.
@@ -374,16 +403,16 @@ impl Member {
             if let Some(link) = self.links.get_mut(&pull.from) {
                 link.asked = link.asked.saturating_sub(1);
             }
-            let mut others = pull.others.into_iter();
-            if let Some(next) = others.next() {
-                self.want(&next, pull.want);
-            }
+            self.ask_another(pull, now);
         }
         self.gossip.pulls_at = (!self.gossip.pulls.is_empty()).then(|| now + patience);
     }
 
     /// Serves records, within what one identity may have (R13).
     fn on_want(&mut self, from: MemberId, wants: &[Want], now: Now) {
+        if self.is_spent(&from, now.mono) {
+            return;
+        }
         let mut page: Vec<Bundle<'_>> = Vec::new();
         let mut frames = Vec::new();
         let mut size = 0;
@@ -407,6 +436,15 @@ impl Member {
             }
             self.send(from, Lane::Records, frame);
         }
+    }
+
+    /// R13: the peer has had all the bytes that it may; its question is charged.
+    pub(crate) fn is_spent(&mut self, peer: &MemberId, now: Mono) -> bool {
+        let spent = self.served.is_spent(peer, self.state.roster.len() as u64 * 1024, now);
+        if spent && let Some(link) = self.links.get_mut(peer) {
+            link.charge(1, now);
+        }
+        spent
     }
 
     fn serve(&self, want: &Want) -> Option<Bundle<'_>> {
@@ -436,7 +474,8 @@ impl Member {
             }
             self.gossip.later.remove(&(at, id));
             self.gossip.scheduled.remove(&id);
-            if self.state.roster.by_id(&id).is_some() {
+            // R7: only if the note is still current: a newer one has ended the case.
+            if self.state.roster.ix(&id).is_some_and(|ix| self.state.case(ix).is_some()) {
                 self.gossip.announce(id);
             }
         }

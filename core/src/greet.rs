@@ -45,6 +45,11 @@ impl Member {
         let held: Vec<Arc<Accusation>> = case.slots.iter().map(|slot| Arc::clone(&slot.accusation)).collect();
         for accusation in held {
             let frame = self.accusation_frame(&accusation, true, now);
+            // R13: else whoever is down is given them all for each handshake.
+            let state = self.state.roster.len() as u64 * 1024;
+            if !self.served.admit(peer, frame.len(), state, now) {
+                break;
+            }
             self.send(peer, Lane::Urgent, frame);
         }
     }
@@ -70,9 +75,8 @@ impl Member {
     }
 
     pub(crate) fn on_hello(&mut self, from: MemberId, hello: Hello, now: Now) {
-        if hello.out_at > 0 {
-            self.own.on_shown_out(from, hello.out_at, now.mono);
-            self.state.changed = true;
+        if hello.out_at > 0 && self.own.on_shown_out(from, hello.out_at, now.mono) {
+            self.own_due = Some(now.mono);
         }
     }
 

@@ -8,6 +8,9 @@ pub const ADDRS_MAX: usize = 4;
 pub const TAGS_MAX: usize = 512;
 /// Bytes of a certificate: the CA's own are about 450; a member cannot make them longer.
 pub const CERTIFICATE_MAX: usize = 1024;
+/// Bytes of any one record: what waits to be checked is counted in records, so each must be small. Twice what this
+/// version makes, for those of later versions, which are refused without blame.
+pub const RECORD_MAX: usize = 2048;
 /// Bytes of a whole gossip frame. Larger answers are paged.
 pub const FRAME_MAX: usize = 64 * 1024;
 /// Bytes of payload after which a page of records is closed: small enough that eight links' pages do not fill a

@@ -54,10 +54,14 @@ pub(crate) struct Walk {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) certificate: Arc<Certificate>,
+    /// When it ends, on the monotonic clock (R9): then the link is cut, unless it was renewed (R14).
+    pub(crate) until: Mono,
     /// We dialled it: ours to close when nobody needs it.
     pub(crate) dialed: bool,
     /// By class (R11), then by arrival.
     pub(crate) inbox: BTreeMap<(u8, u64), Queued>,
+    /// Counts what was put there.
+    pub(crate) arrivals: u64,
     /// Bytes on their way out, per lane.
     pub(crate) queued: [usize; 3],
     charge: u32,
@@ -83,11 +87,19 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(certificate: Arc<Certificate>, dialed: bool, now: Mono, keep: Duration) -> Self {
+    pub(crate) fn new(
+        certificate: Arc<Certificate>,
+        until: Mono,
+        dialed: bool,
+        now: Mono,
+        keep: Duration,
+    ) -> Self {
         Self {
             certificate,
+            until,
             dialed,
             inbox: BTreeMap::new(),
+            arrivals: 0,
             queued: [0; 3],
             charge: 0,
             charged_at: now,
@@ -136,6 +148,8 @@ pub(crate) struct Dials {
 struct Dial {
     /// Since when a dial is under way.
     flying: Option<Mono>,
+    /// The last one began then.
+    begun: Mono,
     next: Mono,
     wait: Duration,
     turn: usize,
@@ -146,6 +160,7 @@ impl Dials {
     pub(crate) fn begin(&mut self, member: MemberId, now: Mono) -> Option<usize> {
         let dial = self.members.entry(member).or_insert(Dial {
             flying: None,
+            begun: now,
             next: now,
             wait: DIAL_WAIT_MIN,
             turn: 0,
@@ -154,6 +169,7 @@ impl Dials {
             return None;
         }
         dial.flying = Some(now);
+        dial.begun = now;
         dial.next = now + dial.wait;
         dial.wait = (dial.wait * 2).min(DIAL_WAIT_MAX);
         dial.turn += 1;
@@ -177,15 +193,18 @@ impl Dials {
         }
     }
 
-    /// A handshake was completed, from either side: start over.
+    /// A handshake was completed, from either side: start over. Still at most one dial per 5 s (R12), else a peer that
+    /// takes each link and ends it at once is dialled as fast as handshakes go.
     pub(crate) fn completed(&mut self, member: &MemberId) -> bool {
-        self.members.remove(member).is_some_and(|dial| dial.flying.is_some())
+        let Some(dial) = self.members.get_mut(member) else { return false };
+        (dial.wait, dial.next) = (DIAL_WAIT_MIN, dial.begun + DIAL_WAIT_MIN);
+        dial.flying.take().is_some()
     }
 
     /// After misbehaviour: the longest wait at once.
     pub(crate) fn back_off(&mut self, member: MemberId, now: Mono) {
         let next = now + DIAL_WAIT_MAX;
-        self.members.insert(member, Dial { flying: None, next, wait: DIAL_WAIT_MAX, turn: 0 });
+        self.members.insert(member, Dial { flying: None, begun: now, next, wait: DIAL_WAIT_MAX, turn: 0 });
     }
 
     /// Forgets what no longer matters.
@@ -241,8 +260,61 @@ impl Served {
         true
     }
 
+    /// Whether it has had all that it may: what it asks for is not even looked up.
+    pub(crate) fn is_spent(&self, member: &MemberId, state: u64, now: Mono) -> bool {
+        let Some((served, since)) = self.members.get(member) else { return false };
+        let age = now.since(*since);
+        age < HOUR && *served >= SERVED_MIN.max(2 * state) + SERVED_RATE * age.as_secs()
+    }
+
     /// Forgets identities after an hour.
     pub(crate) fn sweep(&mut self, now: Mono) {
         self.members.retain(|_, (_, since)| now.since(*since) < HOUR);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: MemberId = MemberId([7; 32]);
+
+    fn at(ms: u64) -> Mono {
+        Mono(ms * 1_000_000)
+    }
+
+    #[test]
+    fn r12_a_peer_that_ends_each_link_at_once_is_dialled_once_per_5_s() {
+        let mut dials = Dials::default();
+        let mut count = 0;
+        for ms in (0..60_000).step_by(10) {
+            if dials.begin(PEER, at(ms)).is_some() {
+                count += 1;
+                assert!(dials.completed(&PEER));
+                dials.failed(&PEER);
+            }
+        }
+        assert_eq!(count, 12);
+    }
+
+    #[test]
+    fn r12_a_completed_handshake_starts_the_waits_over() {
+        let mut dials = Dials::default();
+        for ms in [0, 5_000, 15_000, 35_000] {
+            assert!(dials.begin(PEER, at(ms)).is_some());
+            dials.failed(&PEER);
+        }
+        assert!(dials.begin(PEER, at(41_000)).is_none(), "it waits for 40 s");
+        assert!(!dials.completed(&PEER), "the peer dialled");
+        assert!(dials.begin(PEER, at(41_000)).is_some());
+    }
+
+    #[test]
+    fn r13_whoever_had_its_bytes_is_not_served_before_more_accrue() {
+        let mut served = Served::default();
+        assert!(served.admit(PEER, SERVED_MIN as usize, 0, at(0)));
+        assert!(served.is_spent(&PEER, 0, at(0)));
+        assert!(!served.admit(PEER, 1, 0, at(0)));
+        assert!(!served.is_spent(&PEER, 0, at(1_000)));
     }
 }

@@ -88,7 +88,7 @@ pub struct Member {
     wanted: Option<Mono>,
     /// Input that waited has set ages back up to here: each stretch once (R4).
     pub(crate) set_back_to: Mono,
-    own_due: Option<Mono>,
+    pub(crate) own_due: Option<Mono>,
     /// Accusations that are this member's duty and wait for the signing budget (R6).
     pub(crate) duties: Vec<(Ix, u8)>,
     /// When missing links to successors are looked at again.
@@ -455,6 +455,26 @@ impl Member {
         self.dials.sweep(now.mono);
         self.served.sweep(now.mono);
         self.close_idle_links(now.mono);
+        self.cut_expired_links(now);
+    }
+
+    /// R14: links of expired members are cut. A certificate that was renewed meanwhile holds for the link too.
+    fn cut_expired_links(&mut self, now: Now) {
+        let allowance = self.state.params.allowance;
+        let over = |link: &Link| link.until <= now.mono;
+        let ended: Vec<MemberId> =
+            self.links.iter().filter(|(_, link)| over(link)).map(|(id, _)| *id).collect();
+        for id in ended {
+            let renewed = self.state.roster.by_id(&id).map(|peer| Arc::clone(&peer.certificate));
+            let renewed = renewed.filter(|certificate| certificate.is_current(now.wall, allowance));
+            match (renewed, self.links.get_mut(&id)) {
+                (Some(certificate), Some(link)) => {
+                    link.until = now.mono + (certificate.not_after + allowance).since(now.wall);
+                    link.certificate = certificate;
+                }
+                _ => self.hang_up(id, HangUp::Expired),
+            }
+        }
     }
 
     /// The dialer closes what nobody needs any more.
@@ -513,7 +533,7 @@ impl Member {
 
     /// Whether a successor has no link.
     fn lacks_links(&self) -> bool {
-        self.monitor.successors.iter().any(|id| !self.links.contains_key(id))
+        self.lacking().next().is_some()
     }
 
     /// How long a new link is kept without need.

@@ -134,6 +134,11 @@ impl Own {
             })
     }
 
+    /// Whether a note of this member with `epoch` is ahead of all that it knows of itself (R15).
+    pub(crate) fn is_ahead(&self, epoch: u64) -> bool {
+        epoch > self.epoch.max(self.foreign)
+    }
+
     /// R3: keeps it, answerable or not.
     pub(crate) fn charge(&mut self, accusation: Arc<Accusation>) {
         self.charges.insert(accusation.ring, accusation);
@@ -154,18 +159,20 @@ impl Own {
     }
 
     /// A linked peer shows that it holds us out at `epoch` (R3): renew, but not for ever at its word.
-    pub(crate) fn on_shown_out(&mut self, peer: MemberId, epoch: u64, now: Mono) {
+    /// Whether it is to be renewed.
+    pub(crate) fn on_shown_out(&mut self, peer: MemberId, epoch: u64, now: Mono) -> bool {
         if epoch != self.epoch || self.leaving {
-            return;
+            return false;
         }
         self.renewals.retain(|_, (_, until)| *until > now);
         let (count, until) = self.renewals.entry(peer).or_insert((0, now + RENEW_FOR_PEER));
         if *count >= RENEWALS_AT_ONCE {
-            return;
+            return false;
         }
         *count += 1;
         *until = now + RENEW_FOR_PEER;
         self.shown_out = true;
+        true
     }
 
     /// R3: every correctly signed accusation of the current epoch on an enabled ring whose members between are, or
@@ -189,7 +196,7 @@ impl Own {
         let spare = self.tokens > NOTE_BUCKET_REBUTTALS || self.leaving;
         let later = if spare { free } else { self.refilled + half };
         let must_jump = self.foreign > self.epoch;
-        if answers || (self.shown_out && self.tokens > 0) {
+        if answers || self.shown_out {
             return Some(free.max(if self.tokens > 0 { now } else { self.refilled + half }));
         }
         if self.stale {
@@ -252,7 +259,7 @@ impl Own {
 
     fn note_jump(&mut self, now: Mono, params: &Params) {
         if self.foreign > self.epoch {
-            self.jump_wait = (self.jump_wait * 2).clamp(params.delta, RENEW_FOR_PEER);
+            self.jump_wait = (self.jump_wait * 2).clamp(params.delta.min(RENEW_FOR_PEER), RENEW_FOR_PEER);
             self.jump_next = now + self.jump_wait;
         }
     }

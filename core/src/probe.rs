@@ -5,7 +5,7 @@ use crate::{
     event::Lane,
     id::MemberId,
     member::Member,
-    monitor::Probe,
+    monitor::{Monitor, Probe},
     outbox::Out,
     state::{Consider, Ix},
     time::{Mono, Now},
@@ -43,6 +43,9 @@ impl Member {
             self.monitor.on_sent(&member, now, timeout);
         } else if self.dial(member, now) {
             self.monitor.on_sent(&member, now, timeout * FIRST_DIAL);
+        } else if self.state.roster.by_id(&member).is_some_and(|peer| peer.note.addrs().is_empty()) {
+            // R5: no link is a miss. Whoever gives no address must keep the links itself, else it is never missed.
+            self.monitor.on_sent(&member, now, timeout);
         } else {
             let again = self.dials.next(&member).unwrap_or(now + timeout).max(now + timeout);
             self.monitor.on_withheld(&member, again);
@@ -97,6 +100,13 @@ impl Member {
         }
     }
 
+    /// Those that this member should dial and has no link to: who follows it; all neighbours, if nobody can dial it.
+    pub(crate) fn lacking(&self) -> impl Iterator<Item = &MemberId> {
+        let Monitor { neighbours, successors, .. } = &self.monitor;
+        let wanted = if self.own.addrs.is_empty() { neighbours } else { successors };
+        wanted.iter().filter(|id| !self.links.contains_key(*id))
+    }
+
     /// Ring neighbours have links: each member dials those that follow it.
     fn dial_successors(&mut self, now: Mono) {
         if self.next_dials > now && !self.monitor.is_new {
@@ -104,8 +114,7 @@ impl Member {
         }
         self.monitor.is_new = false;
         self.next_dials = now + self.state.params.delta;
-        let lacking: Vec<MemberId> =
-            self.monitor.successors.iter().filter(|id| !self.links.contains_key(*id)).copied().collect();
+        let lacking: Vec<MemberId> = self.lacking().copied().collect();
         for member in lacking {
             self.dial(member, now);
         }

@@ -6,7 +6,7 @@ use crate::{
     certificate::{Certificate, CertificateError},
     crypto::{self, PublicKey, Signed},
     id::MemberId,
-    limits::{CERTIFICATE_MAX, NOTE_BUCKET, QUEUE_PER_LINK, WAITING_NOTES_MAX},
+    limits::{CERTIFICATE_MAX, NOTE_BUCKET, QUEUE_PER_LINK, RECORD_MAX, WAITING_NOTES_MAX},
     links::Queued,
     member::Member,
     note::{Note, NoteError},
@@ -33,6 +33,12 @@ enum Fate {
     Bad,
 }
 
+/// Bytes of the longest record in it.
+fn longest(bundle: &Bundle<'_>) -> usize {
+    let records = bundle.accusations.iter().chain(&bundle.note).chain(&bundle.certificate);
+    records.map(|bytes| bytes.len()).max().unwrap_or(0)
+}
+
 impl Member {
     pub(crate) fn is_inbox_full(&self, from: &MemberId) -> bool {
         self.links.get(from).is_some_and(|link| {
@@ -43,15 +49,16 @@ impl Member {
 
     /// Queues bundles by importance (R11); bounded by the frame and by [`Member::is_inbox_full`].
     pub(crate) fn on_records(&mut self, from: MemberId, bundles: &[Bundle<'_>], now: Now) {
-        if bundles.iter().any(|bundle| bundle.accusations.len() > usize::from(self.network.rings)) {
+        let rings = usize::from(self.network.rings);
+        if bundles.iter().any(|bundle| bundle.accusations.len() > rings || longest(bundle) > RECORD_MAX) {
             return self.misbehaved(from, Misbehaviour::TooLarge, now.mono);
         }
         let accepted = self.accepts_from(&from, bundles);
         for bundle in &bundles[..accepted] {
             let class = self.class(bundle);
             let Some(link) = self.links.get_mut(&from) else { return };
-            let sequence = link.inbox.keys().map(|(_, at)| *at).max().map_or(0, |last| last + 1);
-            link.inbox.insert((class, sequence), Queued::new(bundle, now.mono));
+            link.arrivals += 1;
+            link.inbox.insert((class, link.arrivals), Queued::new(bundle, now.mono));
             self.busy.insert(from);
         }
         if accepted < bundles.len() {
@@ -148,8 +155,9 @@ impl Member {
             }
             fates.push(self.take_accusation(from, queued.id, bytes, now));
         }
-        self.pulled(&queued.id, &from);
-        self.book(from, &fates, now.mono);
+        let news = fates.contains(&Fate::News);
+        let asked = self.pulled(&queued.id, &from, news, now.mono);
+        self.book(from, &fates, asked, now.mono);
     }
 
     /// R4: input of a link within its budget that waited longer than Δ/4 sets ages back.
@@ -160,8 +168,8 @@ impl Member {
         }
     }
 
-    /// R11: useless input is charged, new records are not.
-    fn book(&mut self, from: MemberId, fates: &[Fate], now: Mono) {
+    /// R11: useless input is charged, new records are not, nor is an answer to what this member asked for.
+    fn book(&mut self, from: MemberId, fates: &[Fate], asked: bool, now: Mono) {
         let count = |fate: Fate| fates.iter().filter(|other| **other == fate).count() as u64;
         let (news, duplicates, refusals) = (count(Fate::News), count(Fate::Duplicate), count(Fate::Refused));
         self.counters.news += news;
@@ -173,7 +181,7 @@ impl Member {
                 link.useful = now;
             }
             let useless = duplicates + refusals;
-            if useless > 0 && link.asked == 0 {
+            if useless > 0 && !asked {
                 link.charge(u32::try_from(useless).unwrap_or(u32::MAX), now);
             }
         }
@@ -208,7 +216,9 @@ impl Member {
             return Ok(Arc::clone(held));
         }
         // What TLS showed at the other end of a link was verified when the link came up.
-        if let Some(link) = self.links.get(&id).filter(|link| link.certificate.der() == der) {
+        if let Some(link) = self.links.get(&id).filter(|link| link.certificate.der() == der)
+            && link.certificate.is_current(now.wall, self.state.params.allowance)
+        {
             return Ok(Arc::clone(&link.certificate));
         }
         if der.len() > CERTIFICATE_MAX {
@@ -332,7 +342,12 @@ impl Member {
 
     fn known_certificate(&self, id: &MemberId) -> Option<Arc<Certificate>> {
         let held = self.state.roster.by_id(id).map(|peer| Arc::clone(&peer.certificate));
-        held.or_else(|| self.links.get(id).map(|link| Arc::clone(&link.certificate)))
+        held.or_else(|| {
+            // A link may outlive its certificate for a while: its owner is no member any more (R9).
+            let (now, allowance) = (self.now.wall, self.state.params.allowance);
+            let link = self.links.get(id).filter(|link| link.certificate.is_current(now, allowance));
+            link.map(|link| Arc::clone(&link.certificate))
+        })
     }
 
     fn adopt(&mut self, from: MemberId, certificate: Arc<Certificate>, note: Note, now: Now) -> Fate {
@@ -392,6 +407,8 @@ impl Member {
     /// R3: an accusation of this member itself.
     fn take_charge(&mut self, from: MemberId, accusation: Accusation, now: Now) -> Fate {
         if !self.own.is_news(&accusation, &self.state) {
+            // R3: one that is held may have become answerable by time alone, and others hold it valid by now.
+            self.own_due = Some(now.mono);
             return Fate::Duplicate;
         }
         let Some(accuser) = self.state.roster.by_id(&accusation.accuser) else {
@@ -414,7 +431,8 @@ impl Member {
     fn take_own(&mut self, queued: &Queued) -> Fate {
         let Some(bytes) = &queued.note else { return Fate::Duplicate };
         let Ok(note) = Note::parse(bytes, &self.network) else { return Fate::Refused };
-        if note.id() != self.me || note.epoch() <= self.own.epoch {
+        // Also one that is known and will be jumped above in time: shown again and again it costs no check.
+        if note.id() != self.me || !self.own.is_ahead(note.epoch()) {
             return Fate::Duplicate;
         }
         let key = self.signer.public_key();

@@ -47,6 +47,9 @@ impl Member {
     }
 
     pub(crate) fn on_ask(&mut self, from: MemberId, ask: &Ask) {
+        if self.is_spent(&from, self.now.mono) {
+            return;
+        }
         self.state.trie.settle(&self.state.roster);
         let tell = answer(&self.state.trie, &self.state.roster, ask);
         let frame = Frame::Tell(tell).encode();

@@ -3,7 +3,7 @@
 
 use ifrit_core::{
     action::Action,
-    event::{Event, Refused},
+    event::{Command, Event, Refused},
     member::Member,
     time::{Mono, Now},
 };
@@ -78,7 +78,7 @@ fn section3_a_wake_at_the_deadline_makes_progress_alone() {
 #[test]
 fn r6_what_is_owed_beyond_the_signing_budget_is_signed_without_spinning() {
     let mut world = World::converged(watched(3, 2, 51));
-    [1, 2].map(|node| world.crash(node));
+    [1, 2].into_iter().for_each(|node| world.crash(node));
     world.settles_within(SECOND * 60);
     world.run_for(SECOND * 5);
     for node in [1, 2] {
@@ -86,7 +86,7 @@ fn r6_what_is_owed_beyond_the_signing_budget_is_signed_without_spinning() {
         let valid = held.accusations.iter().filter(|charge| charge.valid).count();
         assert_eq!(valid, held.member.mask.count() as usize, "one on every enabled ring");
     }
-    [1, 2].map(|node| world.start(node));
+    [1, 2].into_iter().for_each(|node| world.start(node));
     world.settles_within(SECOND * 120);
 }
 
@@ -106,4 +106,30 @@ fn section3_a_wake_at_the_deadline_makes_progress_through_crash_leave_and_heal()
     world.pause(7, SECOND * 5);
     world.run_for(SECOND * 6);
     world.settles_within(SECOND * 60);
+}
+
+/// R16: a contact of an earlier run that gives no address cannot answer, so it is not waited for.
+/// R5: no link is a miss, so it goes Down when it crashes.
+#[test]
+fn r16_a_contact_without_an_address_does_not_block_joining() {
+    let mut world = World::converged(watched(4, 5, 3));
+    world.command(1, Command::SetAddrs(Vec::new())).unwrap();
+    world.run_for(SECOND * 70);
+    [1, 2].into_iter().for_each(|node| world.crash(node));
+    world.restart(3);
+    world.settles_within(SECOND * 60);
+}
+
+/// R5: whoever gives no address keeps the links to its monitors itself.
+#[test]
+fn r5_a_member_without_an_address_stays_in() {
+    let mut world = World::converged(watched(9, 6, 5));
+    world.command(1, Command::SetAddrs(Vec::new())).unwrap();
+    world.settles_within(SECOND * 10);
+    let start = world.now();
+    world.run_for(SECOND * 30);
+    world.crash(2);
+    world.settles_within(SECOND * 30);
+    world.run_for(SECOND * 30);
+    assert_eq!(world.removals(start), []);
 }

@@ -222,7 +222,9 @@ impl State {
             self.changed = true;
         }
         // At an equal epoch a member that is down stays so: only its mask may have changed.
-        let standing = if !newer && was == Standing::Down { was } else { said };
+        // One that says that it left is Left whichever came first, the accusation or the note: same records, same state.
+        let stays = !newer && was == Standing::Down && said == Standing::Live;
+        let standing = if stays { was } else { said };
         if matches!(standing, Standing::Left | Standing::Gray) {
             self.drop_case(ix);
         }

@@ -318,3 +318,21 @@ fn r9_whatever_is_out_of_lease_is_forgotten_with_its_accusations() {
 fn ix(state: &State, member: u8) -> Ix {
     state.roster.ix(&id(member)).expect("in the roster")
 }
+
+/// R2: of two notes with one epoch the lower hash counts, whether it came before or after the accused went down.
+#[test]
+fn r2_a_leave_at_an_equal_epoch_counts_before_and_after_the_timer() {
+    let network = network(RINGS);
+    let (stays, leaves) = (note(&network, 0, 2, &[], false), note(&network, 0, 2, &[], true));
+    let (mut late, mut early) = (world(&network), world(&network));
+    let near = before(&late, 0, 0)[0];
+    late.adopt(certificate(0), stays, now(5));
+    late.accuse(accuse(&network, near, 0, 0, 2), now(10).mono);
+    fire_all(&mut late, now(20 + 2 * u64::from(network.delta_ms)));
+    assert!(late.is_out(ix(&late, 0)));
+    let end = now(30 + 2 * u64::from(network.delta_ms));
+    late.adopt(certificate(0), Arc::clone(&leaves), end);
+    early.adopt(certificate(0), leaves, end);
+    assert_eq!(late.roster[ix(&late, 0)].standing, super::Standing::Left);
+    assert_eq!(shown(&mut late), shown(&mut early));
+}
