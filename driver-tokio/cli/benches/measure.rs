@@ -27,11 +27,14 @@ fn from_kill_to_down_at_all_of_8_processes() {
             |agent: &Agent| Process::start(&world, "monitor", &["monitor", "--json", "--dir", agent.dir()]);
         let monitors: Vec<_> = agents.iter().map(watch).collect();
         monitors.iter().for_each(|monitor| drop(seen(monitor, "watching", None)));
-        let killed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+        let killed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
         victim.process.kill();
-        let down = |monitor| seen(monitor, "down", Some(&victim.id))["at_ms"].as_u64().unwrap() - killed;
+        let down = |monitor| {
+            seen(monitor, "down", Some(&victim.id))["at_ms"].as_u64().expect("every event has it") - killed
+        };
         let times: Vec<u64> = monitors.iter().map(down).collect();
-        let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+        let (first, last) =
+            (times.iter().min().expect("some survive"), times.iter().max().expect("some survive"));
         println!("{} survivors: kill -9 to Down, first {first} ms, all {last} ms", times.len());
     }
 }
