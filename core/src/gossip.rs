@@ -290,7 +290,7 @@ impl Member {
     /// The valid accusations of a member.
     fn valid_charges(&self, ix: Ix) -> impl Iterator<Item = &Accusation> {
         let slots = self.state.case(ix).map_or(&[][..], |case| &case.slots);
-        slots.iter().filter(|slot| slot.since.is_some()).map(|slot| &*slot.accusation)
+        slots.iter().filter(|slot| slot.valid).map(|slot| &*slot.accusation)
     }
 
     /// Asks `from` once it has room; one announcer at a time, others are remembered (R7).

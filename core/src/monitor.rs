@@ -324,7 +324,7 @@ impl Watch {
 /// R6: a Down member on an enabled ring without a valid accusation; none in a hold.
 fn owes(state: &State, ix: Ix, ring: u8, duty: &mut Vec<(Ix, u8)>) {
     let Some(case) = state.case(ix) else { return };
-    let empty = case.slot(ring).is_none_or(|slot| slot.since.is_none());
+    let empty = case.slot(ring).is_none_or(|slot| !slot.valid);
     if case.rank.is_some() && case.hold.is_none() && empty && state.roster[ix].note.mask().enabled(ring) {
         duty.push((ix, ring));
     }

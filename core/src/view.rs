@@ -185,7 +185,7 @@ impl View<'_> {
         let case = state.case(ix);
         let charge = |slot: &crate::state::Slot| Charge {
             accusation: Arc::clone(&slot.accusation),
-            valid: slot.since.is_some(),
+            valid: slot.valid,
             since: slot.since,
         };
         Some(Explanation {

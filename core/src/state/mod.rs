@@ -275,7 +275,7 @@ impl State {
     /// Marks the cases whose validity hangs on whether `ix` is out: on each ring those after it that are accused over
     /// it. An accusation can be valid only over an unbroken run of out members, so the search ends at the first that
     /// is not out.
-    fn disturb(&mut self, ix: Ix) {
+    pub(super) fn disturb(&mut self, ix: Ix) {
         if self.cases.is_empty() {
             return;
         }
@@ -341,7 +341,7 @@ impl State {
         let mut parts: Vec<&[u8]> =
             alloc::vec![&peer.certificate.id.0, &peer.certificate.hash, peer.note.hash()];
         if let Some(case) = self.cases.get(&ix) {
-            let valid = case.slots.iter().filter(|slot| slot.since.is_some());
+            let valid = case.slots.iter().filter(|slot| slot.valid);
             parts.extend(valid.map(|slot| &slot.accusation.hash()[..]));
         }
         crypto::hash(HASH_LEAF, &parts)

@@ -29,7 +29,13 @@ impl State {
                     self.roster[*ix].note.epoch(),
                     "accusations of other epochs fall"
                 );
-                assert_eq!(slot.since.is_some(), self.valid_from_nothing(*ix, slot.accusation.ring), "R1");
+                assert_eq!(slot.valid, self.valid_from_nothing(*ix, slot.accusation.ring), "R1");
+                let held = self.members_between(&slot.accusation).into_iter().any(|ix| self.is_held(ix));
+                assert_eq!(
+                    slot.since.is_some(),
+                    slot.valid && !held,
+                    "R6: no age runs over a member that is held"
+                );
             }
             assert_eq!(case.timer, self.timer_of(case), "R4: the timer is a function of the accusations");
             assert_eq!(case.rank.is_some(), self.roster[*ix].standing == super::Standing::Down);
@@ -60,9 +66,10 @@ impl State {
             let joins = |ix: &&Ix| {
                 let case = &self.cases[*ix];
                 case.hold.is_some()
-                    || case.slots.iter().any(|slot| {
-                        slot.since.is_some() && self.members_between(&slot.accusation).iter().all(out)
-                    })
+                    || case
+                        .slots
+                        .iter()
+                        .any(|slot| slot.valid && self.members_between(&slot.accusation).iter().all(out))
             };
             let more: BTreeSet<Ix> = candidates.iter().filter(joins).copied().collect();
             if more == least {

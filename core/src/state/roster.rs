@@ -148,7 +148,9 @@ pub(crate) struct Case {
 pub(crate) struct Slot {
     pub(crate) accuser: Ix,
     pub(crate) accusation: Arc<Accusation>,
-    /// Valid since this moment, set back by R4; `None` while it is not valid.
+    /// Valid by R1; else parked.
+    pub(crate) valid: bool,
+    /// Its age counts from here (R4); `None` while it is not valid, or only over members that are held (R6).
     pub(crate) since: Option<Mono>,
     /// By how much its age was set back for waiting input.
     pub(crate) waited: core::time::Duration,
@@ -165,6 +167,6 @@ impl Case {
     }
 
     pub(crate) fn is_valid(&self) -> bool {
-        self.slots.iter().any(|slot| slot.since.is_some())
+        self.slots.iter().any(|slot| slot.valid)
     }
 }

@@ -101,7 +101,7 @@ impl State {
             .map(|at| case.slots.remove(at))
             .map_or((None, Duration::ZERO), |slot| (slot.since, slot.waited));
         let at = case.slots.partition_point(|slot| slot.accusation.ring < accusation.ring);
-        case.slots.insert(at, Slot { accuser, accusation, since, waited });
+        case.slots.insert(at, Slot { accuser, accusation, valid: since.is_some(), since, waited });
         self.cases.insert(accused, case);
         self.dirty.insert(accused);
         self.changed = true;
@@ -141,8 +141,10 @@ impl State {
         let was_valid = case.is_valid();
         for at in 0..case.slots.len() {
             let valid = self.is_valid(ix, &case.slots[at]);
+            let ages = valid && !self.rests_on_held(&case.slots[at]);
             let slot = &mut case.slots[at];
-            slot.since = if valid { Some(slot.since.unwrap_or(now)) } else { None };
+            slot.valid = valid;
+            slot.since = ages.then(|| slot.since.unwrap_or(now));
         }
         let is_valid = case.is_valid();
         if was_valid != is_valid {
@@ -151,7 +153,7 @@ impl State {
         }
         if is_valid
             && !case.pushed_valid
-            && let Some(slot) = case.oldest()
+            && let Some(slot) = case.slots.iter().find(|slot| slot.valid)
         {
             let accusation = Arc::clone(&slot.accusation);
             case.pushed_valid = true;
@@ -172,7 +174,7 @@ impl State {
     /// Whether a valid accusation reaches only over members that are out for reasons older than `rank`.
     fn supports(&self, case: &Case, rank: u64) -> bool {
         let older = |ix: Ix| self.cases.get(&ix).and_then(|case| case.rank).is_none_or(|other| other < rank);
-        let mut valid = case.slots.iter().filter(|slot| slot.since.is_some());
+        let mut valid = case.slots.iter().filter(|slot| slot.valid);
         valid.any(|slot| self.between(&slot.accusation).all(older))
     }
 
@@ -202,7 +204,10 @@ impl State {
                 self.rank += 1;
                 unfounded.remove(&ix);
                 if let Some(case) = self.cases.get_mut(&ix) {
-                    (case.rank, case.hold) = (Some(self.rank), None);
+                    case.rank = Some(self.rank);
+                    if case.hold.take().is_some() {
+                        self.disturb(ix);
+                    }
                 }
             }
             open.retain(|ix| unfounded.contains(ix));
@@ -214,7 +219,7 @@ impl State {
     }
 
     fn is_founded(&self, ix: Ix, unfounded: &BTreeSet<Ix>) -> bool {
-        let mut valid = self.cases[&ix].slots.iter().filter(|slot| slot.since.is_some());
+        let mut valid = self.cases[&ix].slots.iter().filter(|slot| slot.valid);
         valid.any(|slot| self.between(&slot.accusation).all(|between| !unfounded.contains(&between)))
     }
 
@@ -223,9 +228,23 @@ impl State {
         let until = now + self.params.detection + self.params.delta * 2;
         if let Some(case) = self.cases.get_mut(&ix) {
             case.rank = Some(0);
-            case.hold = Some(case.hold.unwrap_or(until));
+            if case.hold.is_none() {
+                case.hold = Some(until);
+                self.disturb(ix);
+            }
         }
         self.changed = true;
+    }
+
+    /// Whether it is out by a hold only (R6).
+    pub(super) fn is_held(&self, ix: Ix) -> bool {
+        self.cases.get(&ix).is_some_and(|case| case.hold.is_some())
+    }
+
+    /// R6: an accusation over a member that is only held is valid, but its age does not run: else two silent members
+    /// whose accusations reach over each other are held and put down in turns, for ever.
+    fn rests_on_held(&self, slot: &Slot) -> bool {
+        self.between(&slot.accusation).any(|ix| self.is_held(ix))
     }
 
     /// R4: the timer is a function of the accusations held.
