@@ -28,6 +28,8 @@ pub struct Counters {
     pub retries: u64,
     /// Handshakes refused for lack of room.
     pub refusals: u64,
+    /// Handshakes of others ended early because newcomers needed their room.
+    pub accepts_displaced: u64,
     /// Links that are up now.
     pub links: u64,
     /// Links lost that were up.

@@ -30,6 +30,10 @@ pub const LINKS_MAX: usize = 2048;
 pub const HALF_OPEN_RETRY: usize = 16;
 /// Handshakes of others in progress at most; more are refused.
 pub const HALF_OPEN_MAX: usize = 64;
+/// While there is no room, the oldest handshake of the address that has the most of them gives way to one of an address
+/// that has fewer; to one of its own only after this time: an honest one takes two round trips and the work of its ends.
+/// Else a stranger without a certificate who begins 64 handshakes per [`HANDSHAKE_TIMEOUT`] keeps all others out.
+pub const HALF_OPEN_PATIENCE: Duration = Duration::from_secs(1);
 /// Time for a handshake, from either side, and for the peer's first byte after it.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Dials in flight: more at once overflow the receive buffers of a whole cluster that starts.

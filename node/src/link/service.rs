@@ -6,6 +6,9 @@ use bytes::Bytes;
 use ifrit_core::event::Lane;
 use quinn_proto::{ConnectionError, Dir, Event, Incoming, StreamEvent};
 use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Instant,
 };
@@ -287,19 +290,45 @@ impl Links {
     /// A stranger wants to shake hands.
     pub(super) fn incoming(&mut self, at: Instant, incoming: Incoming, answer: &mut Vec<u8>) {
         answer.clear();
-        let full = self.half_open >= HALF_OPEN_MAX || self.endpoint.open_connections() >= LINKS_MAX;
+        let crowded = self.half_open >= HALF_OPEN_MAX;
         if self.half_open >= HALF_OPEN_RETRY && incoming.may_retry() {
             self.counters.retries += 1;
             if let Ok(transmit) = self.endpoint.retry(incoming, answer) {
                 self.respond(&transmit, answer);
             }
-        } else if full {
+        } else if self.endpoint.open_connections() >= LINKS_MAX
+            || (crowded && !self.make_room(incoming.remote_address().ip(), at))
+        {
             self.counters.refusals += 1;
             let transmit = self.endpoint.refuse(incoming, answer);
             self.respond(&transmit, answer);
         } else {
             self.accept(at, incoming, answer);
         }
+    }
+
+    /// Ends a handshake of others in favour of one from `newcomer`; whether there is one that may be ended. Addresses
+    /// are worth something here: above [`HALF_OPEN_RETRY`] handshakes whoever begins one has proved its own.
+    fn make_room(&mut self, newcomer: IpAddr, at: Instant) -> bool {
+        // How many each address has, and its oldest.
+        let mut of: BTreeMap<IpAddr, (usize, Reverse<(Instant, usize)>)> = BTreeMap::new();
+        for (slot, link) in self.slots.iter().enumerate() {
+            let Some(link) = link.as_ref().filter(|link| link.accepted() && link.stage == Stage::Handshake)
+            else {
+                continue;
+            };
+            let this = Reverse((link.started, slot));
+            let (count, oldest) = of.entry(link.conn.remote_address().ip()).or_insert((0, this));
+            (*count, *oldest) = (*count + 1, this.max(*oldest));
+        }
+        let own = of.get(&newcomer).map_or(0, |(count, _)| *count);
+        let Some(&(count, Reverse((started, slot)))) = of.values().max() else { return false };
+        if own + 1 >= count && at < started + HALF_OPEN_PATIENCE {
+            return false;
+        }
+        self.counters.accepts_displaced += 1;
+        self.lose(slot, at, Close::Crowded);
+        true
     }
 
     fn accept(&mut self, at: Instant, incoming: Incoming, answer: &mut Vec<u8>) {

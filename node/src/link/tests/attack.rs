@@ -1,7 +1,10 @@
 //! Peers and strangers that mean no good.
 
 use super::world::*;
-use crate::link::LinkEvent;
+use crate::{
+    limits::{HALF_OPEN_MAX, HALF_OPEN_PATIENCE},
+    link::LinkEvent,
+};
 use ifrit_core::{event::Lane, seed::Seed, time::Wall};
 use std::time::Duration;
 
@@ -165,4 +168,39 @@ fn a_lane_that_the_core_refuses_waits_and_the_others_go_on() {
     world.end(2).links.retry_frames();
     world.until(|world| world.end(2).frames.len() == 10);
     assert!(!world.end(1).saw(&LinkEvent::Down { member: id(2) }));
+}
+
+/// Strangers without a certificate of this network stall as many handshakes as there may be, and go on.
+fn besieged(hosts: impl Fn(u8) -> u8) -> World {
+    let mut world = World::new(2);
+    let stranger = identity(&authority(1), 40);
+    for n in 40..120 {
+        world.start_as(n, &stranger);
+        world.deaf.insert(n);
+        world.hosts.insert(n, hosts(n));
+        world.dial(n, 1);
+        world.run(Duration::from_millis(10));
+    }
+    assert_eq!(world.end(1).links.half_open, HALF_OPEN_MAX);
+    world
+}
+
+#[test]
+fn handshakes_that_one_host_stalls_keep_nobody_out() {
+    let mut world = besieged(|_| 40);
+    world.dial(2, 1);
+    let before = world.now;
+    world.until(|world| !world.end(2).ups(id(1)).is_empty());
+    assert_eq!(world.end(2).ups(id(1)), [true]);
+    assert!(world.now.since(before) < Duration::from_millis(50), "at once");
+    assert!(world.end(1).links.counters.accepts_displaced > 0);
+}
+
+#[test]
+fn handshakes_that_many_hosts_stall_give_way_after_a_second() {
+    let mut world = besieged(|n| n);
+    world.run(HALF_OPEN_PATIENCE);
+    world.dial(2, 1);
+    world.until(|world| !world.end(2).ups(id(1)).is_empty());
+    assert_eq!(world.end(2).ups(id(1)), [true]);
 }

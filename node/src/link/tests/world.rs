@@ -105,6 +105,19 @@ impl End {
     }
 }
 
+/// Where a member really is.
+fn place(hosts: &BTreeMap<u8, u8>, n: u8) -> SocketAddr {
+    match hosts.get(&n) {
+        Some(host) => SocketAddr::new(addr(*host).ip(), 8000 + u16::from(n)),
+        None => addr(n),
+    }
+}
+
+/// A long header of type 3; the bit between may be greased.
+fn is_retry(packet: &[u8]) -> bool {
+    packet.first().is_some_and(|first| first & 0xb0 == 0xb0)
+}
+
 /// Where virtual time begins: nothing else of the real clock is used.
 #[expect(clippy::disallowed_methods, reason = "quinn wants a std Instant, which cannot be made otherwise")]
 fn origin() -> Instant {
@@ -119,6 +132,10 @@ pub(crate) struct World {
     sent: u64,
     /// Share of packets lost, in percent.
     pub(crate) loss: u64,
+    /// Members that begin handshakes, with a Retry where one is asked for, and take no other answer.
+    pub(crate) deaf: BTreeSet<u8>,
+    /// Members of one host, by its number: they differ in their ports.
+    pub(crate) hosts: BTreeMap<u8, u8>,
     /// Addresses that nothing reaches and nothing leaves.
     pub(crate) black: BTreeSet<u8>,
     /// Flips bits of this share of packets, in percent, besides.
@@ -136,6 +153,8 @@ impl World {
             wire: BTreeMap::new(),
             sent: 0,
             loss: 0,
+            deaf: BTreeSet::new(),
+            hosts: BTreeMap::new(),
             black: BTreeSet::new(),
             noise: 0,
             authority: authority(0),
@@ -250,7 +269,9 @@ impl World {
         let now = self.at();
         while let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= next) {
             let (from, to, bytes) = entry.remove();
-            let end = self.ends.iter_mut().find(|(n, _)| addr(**n) == to);
+            let hosts = &self.hosts;
+            let end = self.ends.iter_mut().find(|(n, _)| place(hosts, **n) == to);
+            let end = end.filter(|(n, _)| !self.deaf.contains(n) || is_retry(&bytes));
             end.into_iter().for_each(|(_, end)| end.links.datagram(now, from, None, None, &bytes));
         }
         for end in self.ends.values_mut() {
@@ -315,7 +336,7 @@ impl World {
                 let place = usize::from(draw[2]) % bytes.len();
                 bytes[place] ^= draw[3] | 1;
             }
-            self.wire.insert((self.now + RTT / 2, self.sent), (addr(from), packet.to, bytes));
+            self.wire.insert((self.now + RTT / 2, self.sent), (place(&self.hosts, from), packet.to, bytes));
         }
     }
 }
