@@ -165,7 +165,7 @@ impl Member {
         if !certificate.is_current(now.wall, self.state.params.allowance) {
             return self.out.push(Out::HangUp { member, why: HangUp::Expired });
         }
-        if !dialed && self.is_crowded(&member) {
+        if !dialed && self.is_crowded(&member) && !self.make_room(now.mono) {
             return self.out.push(Out::HangUp { member, why: HangUp::Crowded });
         }
         // A new link in place of one that the driver did not end first: what the old one owed is forgotten.
@@ -205,6 +205,18 @@ impl Member {
             return Err(Misbehaviour::BadSignature);
         }
         Ok(Arc::new(certificate))
+    }
+
+    /// A stranger's link that nobody here needs, and that had its time, gives way to a new one, the longest useless first:
+    /// else members that keep links for ever keep newcomers out. Whether there was one.
+    fn make_room(&mut self, now: Mono) -> bool {
+        let over = |(id, link): &(&MemberId, &Link)| {
+            !link.dialed && link.keep <= now && !self.monitor.neighbours.contains(*id)
+        };
+        let oldest = self.links.iter().filter(over).min_by_key(|(_, link)| link.useful);
+        let Some(member) = oldest.map(|(id, _)| *id) else { return false };
+        self.hang_up(member, HangUp::Crowded);
+        true
     }
 
     /// Ring neighbours always have room (R5).

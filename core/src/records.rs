@@ -331,7 +331,9 @@ impl Member {
             }
         };
         if !out_of_turn && !self.waiting.has_token(&queued.id, now.mono, self.state.params.delta / 4) {
-            return self.waiting.wait(from, queued.clone(), note.epoch());
+            // What rests on it is judged now: it may take no place here.
+            let waits = Queued { accusations: Vec::new(), ..queued.clone() };
+            return self.waiting.wait(from, waits, note.epoch());
         }
         if !self.verify(&certificate.key(), note.signed()) {
             return self.bad(from, Misbehaviour::BadSignature, now);
