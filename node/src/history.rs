@@ -6,7 +6,7 @@ use ifrit_core::{
     id::MemberId,
     time::{Mono, Now, Wall},
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One change, when it was seen, and the evidence inside the notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +21,15 @@ pub struct Transition {
     pub notice: Notice,
 }
 
-/// The last [`HISTORY_MAX`] transitions; older ones fall out.
+/// The last [`HISTORY_MAX`] transitions. Beyond that the oldest one of whoever has the most falls out: a member that leaves
+/// and returns all the time, or equivocates, washes out its own past only.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     entries: VecDeque<Transition>,
     next: u64,
+    /// How many entries there are about each, and who has how many.
+    counts: BTreeMap<Option<MemberId>, usize>,
+    order: BTreeSet<(usize, Option<MemberId>)>,
 }
 
 impl History {
@@ -51,11 +55,34 @@ impl History {
             return;
         }
         if self.entries.len() == HISTORY_MAX {
-            self.entries.pop_front();
+            self.forget_one();
         }
         let notice = notice.clone();
+        self.count(subject(&notice), 1);
         self.entries.push_back(Transition { seq: self.next, at: now.mono, wall: now.wall, notice });
         self.next += 1;
+    }
+
+    /// The oldest entry of all, if nobody has more than its subject; else the oldest one of who has the most.
+    fn forget_one(&mut self) {
+        let Some(&(most, whose)) = self.order.last() else { return };
+        let of = |entry: &Transition| subject(&entry.notice);
+        let first = self.entries.front().map(of);
+        let fair = first.is_some_and(|first| self.counts.get(&first) == Some(&most));
+        let at = if fair { Some(0) } else { self.entries.iter().position(|entry| of(entry) == whose) };
+        if let Some(gone) = at.and_then(|at| self.entries.remove(at)) {
+            self.count(subject(&gone.notice), -1);
+        }
+    }
+
+    fn count(&mut self, of: Option<MemberId>, change: isize) {
+        let count = self.counts.remove(&of).unwrap_or(0);
+        self.order.remove(&(count, of));
+        let count = count.saturating_add_signed(change);
+        if count > 0 {
+            self.counts.insert(of, count);
+            self.order.insert((count, of));
+        }
     }
 }
 
@@ -111,5 +138,22 @@ mod tests {
             history.record(Now::default(), &Notice::Slow { peer, rtt_ms: 1 });
         }
         assert_eq!(history.iter().len(), 1);
+    }
+
+    #[test]
+    fn a_member_that_comes_and_goes_washes_out_its_own_past_only() {
+        let mut history = History::default();
+        for n in 1..=100 {
+            history.record(Now::default(), &up(n));
+        }
+        for _ in 0..3 * HISTORY_MAX {
+            history.record(Now::default(), &Notice::Left { member: MemberId([200; 32]) });
+            let peer = MemberId([201; 32]);
+            history.record(Now::default(), &Notice::ClockWrong { ahead_ms: 1, peer });
+        }
+        assert_eq!(history.iter().len(), HISTORY_MAX);
+        assert!((1..=100).all(|n| history.of(MemberId([n; 32])).count() == 1));
+        assert_eq!(history.counts.values().sum::<usize>(), HISTORY_MAX);
+        assert_eq!(history.counts.len(), history.order.len());
     }
 }

@@ -69,6 +69,11 @@ pub const REQUEST_STREAMS_IDLE: u32 = 8;
 pub const LANE_BYTES_MAX: usize = 2 * ifrit_core::limits::LANE_QUEUE_MAX;
 /// Pings received that wait for the core; more are dropped, as a network may.
 pub const PINGS_WAITING_MAX: usize = 4096;
+/// Pings and pongs of one link taken at once, and per second after that: a monitor that probes sends 10 per second, as
+/// many come for an answer. One UDP packet can carry 40 pings, and each asks for a packet of its own.
+pub const PINGS_BURST: u32 = 128;
+/// See [`PINGS_BURST`].
+pub const PINGS_PER_SECOND: u32 = 64;
 /// UDP datagrams that wait to be sent, above which answers to strangers are dropped.
 pub const PACKETS_WAITING_MAX: usize = 1024;
 /// UDP datagrams sent for one link before the next link has its turn.

@@ -4,7 +4,9 @@ use super::{
     hole::Hole,
     lane::{Broken, LaneIn, LaneOut, lane_of, read},
 };
-use crate::limits::{BATCH_SEGMENTS, DIAL_PATIENCE, HANDSHAKE_TIMEOUT, KEEP_ALIVE};
+use crate::limits::{
+    BATCH_SEGMENTS, DIAL_PATIENCE, HANDSHAKE_TIMEOUT, KEEP_ALIVE, PINGS_BURST, PINGS_PER_SECOND,
+};
 use bytes::Bytes;
 use ifrit_core::{event::Lane, id::MemberId};
 use quinn_proto::{Connection, ConnectionHandle, Dir, StreamId, Transmit};
@@ -59,6 +61,9 @@ pub(super) struct Link {
     pub(super) acks_then: u64,
     /// ACK frames seen when the last ping went out, until one more comes.
     ping_acks: Option<u64>,
+    /// Pings that it may still send at once, and since when they count.
+    pings_left: u32,
+    pings_since: Instant,
     /// When to send a QUIC ping, while requests are open.
     pub(super) keep_alive: Option<Instant>,
     pub(super) lanes_out: [LaneOut; 3],
@@ -95,6 +100,8 @@ impl Link {
             seeds: Vec::new(),
             acks_then: 0,
             ping_acks: None,
+            pings_left: PINGS_BURST,
+            pings_since: started,
             keep_alive: None,
             lanes_out: Default::default(),
             lanes_in: Default::default(),
@@ -157,6 +164,20 @@ impl Link {
         self.ping_acks = Some(acks);
         let packet = hole.open(|| self.conn.poll_transmit(now, 1, buf));
         (packet, self.conn.stats().frame_tx.datagram > before)
+    }
+
+    /// Takes a ping or pong of the peer's, unless it sends too many.
+    pub(super) fn admits_ping(&mut self, now: Instant) -> bool {
+        let since = now.saturating_duration_since(self.pings_since);
+        let more = since.as_millis() * u128::from(PINGS_PER_SECOND) / 1000;
+        if more > 0 {
+            self.pings_since = now;
+            let left = u128::from(self.pings_left) + more;
+            self.pings_left = u32::try_from(left).unwrap_or(u32::MAX).min(PINGS_BURST);
+        }
+        let admitted = self.pings_left > 0;
+        self.pings_left = self.pings_left.saturating_sub(1);
+        admitted
     }
 
     /// Whether the peer has acknowledged anything since the last ping; true once per ping.

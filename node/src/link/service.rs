@@ -65,7 +65,7 @@ impl Links {
                 self.log_loss(slot, &reason);
                 self.lost(slot);
             }
-            Event::DatagramReceived => self.pings(slot),
+            Event::DatagramReceived => self.pings(slot, at),
             Event::Stream(event) => self.on_stream(slot, event),
             Event::HandshakeDataReady | Event::DatagramsUnblocked => {}
         }
@@ -132,12 +132,13 @@ impl Links {
         }
     }
 
-    fn pings(&mut self, slot: usize) {
+    fn pings(&mut self, slot: usize, at: Instant) {
         while let Some(bytes) = self.with(slot, |link| link.conn.datagrams().recv()).flatten() {
             let up = self.slots[slot].as_ref().filter(|link| link.stage == Stage::Up);
             let Some(from) = up.and_then(|link| link.member) else { continue };
             self.counters.pings_in += 1;
-            if self.pings_waiting >= PINGS_WAITING_MAX {
+            let admitted = self.with(slot, |link| link.admits_ping(at)) == Some(true);
+            if !admitted || self.pings_waiting >= PINGS_WAITING_MAX {
                 self.counters.pings_dropped += 1;
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::{
-    limits::{HALF_OPEN_MAX, HALF_OPEN_PATIENCE},
+    limits::{HALF_OPEN_MAX, HALF_OPEN_PATIENCE, PINGS_BURST, PINGS_PER_SECOND},
     link::LinkEvent,
 };
 use ifrit_core::{event::Lane, seed::Seed, time::Wall};
@@ -203,4 +203,31 @@ fn handshakes_that_many_hosts_stall_give_way_after_a_second() {
     world.dial(2, 1);
     world.until(|world| !world.end(2).ups(id(1)).is_empty());
     assert_eq!(world.end(2).ups(id(1)), [true]);
+}
+
+#[test]
+fn a_flood_of_pings_is_cut_and_costs_others_none() {
+    let mut world = World::new(3);
+    world.dial(1, 2);
+    world.dial(1, 3);
+    world.until(|world| world.linked(1, 2) && world.linked(1, 3));
+    let before = world.now;
+    for round in 0..2000 {
+        for _ in 0..5 {
+            world.ping(2, 1, &[1; 26]);
+        }
+        if round % 100 == 0 {
+            world.ping(3, 1, &[1; 26]);
+        }
+        world.run(Duration::from_millis(1));
+    }
+    let of = |world: &mut World, n: u8| {
+        let is = |event: &LinkEvent| matches!(event, LinkEvent::Datagram { from, .. } if *from == id(n));
+        world.end(1).events.iter().filter(|(_, event)| is(event)).count() as u32
+    };
+    world.run(Duration::from_millis(10));
+    let most = PINGS_BURST + PINGS_PER_SECOND * world.now.since(before).as_secs() as u32 + 1;
+    let (flood, honest) = (of(&mut world, 2), of(&mut world, 3));
+    assert!(flood <= most && flood > most / 2, "{flood} of 10,000");
+    assert_eq!(honest, 20);
 }
