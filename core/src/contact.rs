@@ -315,6 +315,8 @@ impl Member {
         next.extend(self.contacts.healing.map(|(_, until)| until));
         if !self.contacts.joined {
             self.tend_join(now, &mut next);
+        } else if self.contacts.unconfirmed {
+            self.tend_confirmation(now.mono, &mut next);
         }
         self.tend_seeds(now.mono, &mut next);
         if self.contacts.joined {
@@ -354,6 +356,19 @@ impl Member {
             self.dial(member, now.mono);
         }
         next.push(now.mono + self.state.params.delta / 4);
+    }
+
+    /// R16: a member that is joined through fewer contacts than it should goes on trying.
+    fn tend_confirmation(&mut self, now: Mono, next: &mut Vec<Mono>) {
+        self.sync_contacts(now);
+        if self.contacts.synced.len() >= self.state.params.contacts {
+            self.contacts.unconfirmed = false;
+            return self.out.push(Out::Notify(Notice::Joined { unconfirmed: false }));
+        }
+        let waits = |id: &MemberId| self.contacts.is_contact(id) && !self.contacts.synced.contains(id);
+        if self.links.keys().any(waits) {
+            next.push(now + self.state.params.delta / 4);
+        }
     }
 
     /// Contacts whose walk is done and whose records all came are synchronised; one that brings nothing for 2Δ is
@@ -396,11 +411,11 @@ impl Member {
         self.gossip.announce(self.me);
     }
 
-    /// Seeds are tried for ever, joined or not, while none of them is a live member.
+    /// Seeds are tried for ever, joined or not, while none of them is a live member or the join is not confirmed.
     fn tend_seeds(&mut self, now: Mono, next: &mut Vec<Mono>) {
         let mut seeds = self.contacts.seeds.iter();
         let found = seeds.any(|seed| matches!(seed.state, SeedState::Up(member) if self.is_found(&member)));
-        if self.contacts.joined && found {
+        if self.contacts.joined && !self.contacts.unconfirmed && found {
             return;
         }
         let first = self.state.params.seed_wait;

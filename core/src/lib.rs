@@ -29,6 +29,7 @@ pub mod time;
 pub mod trie;
 pub mod view;
 
+mod command;
 mod contact;
 mod gossip;
 mod greet;

@@ -56,6 +56,23 @@ fn r16_a_member_joins_when_its_seed_comes_up_at_last() {
 }
 
 #[test]
+fn r16_an_unconfirmed_member_goes_on_trying_its_other_seeds() {
+    let mut world = World::new(Setup::new(4, 1).rings(7));
+    world.start(0);
+    world.set_seeds(3, vec![0, 1, 2]);
+    world.start(3);
+    let joined = world.run_until_condition(s(60), |world| world.member(3).view().joined());
+    assert!(
+        joined.is_some() && world.member(3).view().unconfirmed(),
+        "one of three answers: it may be a liar"
+    );
+    world.start(1);
+    world.start(2);
+    let confirmed = world.run_until_condition(s(90), |world| !world.member(3).view().unconfirmed());
+    assert!(confirmed.is_some(), "three contacts were synchronised with");
+}
+
+#[test]
 fn r16_joining_works_under_loss() {
     let setup = Setup { loss_ppm: 200_000, ..Setup::new(30, 3) };
     let mut world = World::bootstrap(setup);

@@ -1,0 +1,84 @@
+//! What is let in: refusals before any effect, and what the application asks for.
+
+use crate::{
+    certificate::Certificate,
+    event::{Command, Event, Refused},
+    limits::{ADDRS_MAX, OUTBOX_HIGH_WATER, SEEDS_MAX, TAGS_MAX},
+    member::Member,
+    time::Now,
+};
+use alloc::sync::Arc;
+
+impl Member {
+    /// Refuses before any effect (DESIGN section 3).
+    pub(crate) fn admit(&self, event: &Event<'_>) -> Result<(), Refused> {
+        match event {
+            Event::Wake
+            | Event::LinkDown { .. }
+            | Event::SeedDown { .. }
+            | Event::Unsent { .. }
+            | Event::Acked { .. }
+            | Event::Written { .. }
+            | Event::Persisted { .. } => Ok(()),
+            Event::Datagram { .. } | Event::LinkUp { .. } | Event::SeedUp { .. } => self.has_room(),
+            Event::Frame { from, .. } => {
+                self.has_room()?;
+                if self.is_inbox_full(from) { Err(Refused::Backpressure) } else { Ok(()) }
+            }
+            Event::Command(command) => {
+                self.has_room()?;
+                if self.own.leaving { Err(Refused::Left) } else { self.admit_command(command) }
+            }
+        }
+    }
+
+    fn has_room(&self) -> Result<(), Refused> {
+        if self.out.bytes() > OUTBOX_HIGH_WATER { Err(Refused::Backpressure) } else { Ok(()) }
+    }
+
+    fn admit_command(&self, command: &Command) -> Result<(), Refused> {
+        match command {
+            Command::SetTags(tags) if tags.len() > TAGS_MAX => Err(Refused::TooLarge { limit: TAGS_MAX }),
+            Command::SetAddrs(addrs) if addrs.len() > ADDRS_MAX => {
+                Err(Refused::TooLarge { limit: ADDRS_MAX })
+            }
+            Command::SetSeeds(seeds) if usize::from(*seeds) > SEEDS_MAX => {
+                Err(Refused::TooLarge { limit: SEEDS_MAX })
+            }
+            Command::SetCertificate(der) => self.renewed(der).map(|_| ()),
+            Command::Leave | Command::SetTags(_) | Command::SetAddrs(_) | Command::SetSeeds(_) => Ok(()),
+        }
+    }
+
+    /// R14: a renewed certificate keeps id and key.
+    fn renewed(&self, der: &[u8]) -> Result<Certificate, Refused> {
+        let certificate =
+            Certificate::parse(der, &self.config.root).map_err(|_| Refused::WrongCertificate)?;
+        let same =
+            certificate.id == self.me && certificate.key() == self.state.roster[self.my_ix].certificate.key();
+        if same && certificate.verify(&self.config.root, &*self.config.verifier) {
+            Ok(certificate)
+        } else {
+            Err(Refused::WrongCertificate)
+        }
+    }
+
+    pub(crate) fn on_command(&mut self, command: Command, now: Now) -> Result<(), Refused> {
+        match command {
+            Command::Leave => self.own.leaving = true,
+            Command::SetTags(tags) => self.own.tags = tags,
+            Command::SetAddrs(addrs) => self.own.addrs = addrs,
+            Command::SetCertificate(der) => {
+                let certificate = self.renewed(&der)?;
+                self.state.recertify(self.my_ix, Arc::new(certificate), now);
+            }
+            Command::SetSeeds(seeds) => {
+                self.contacts.set_seeds(seeds, now.mono);
+                return Ok(());
+            }
+        }
+        self.own.mark_stale();
+        self.own_due = Some(now.mono);
+        Ok(())
+    }
+}
