@@ -50,13 +50,14 @@ impl Member {
         }
     }
 
-    /// R14: a renewed certificate keeps id and key.
+    /// R14: a renewed certificate keeps id and key, and is not older.
     fn renewed(&self, der: &[u8]) -> Result<Certificate, Refused> {
         let certificate =
             Certificate::parse(der, &self.config.root).map_err(|_| Refused::WrongCertificate)?;
-        let same =
-            certificate.id == self.me && certificate.key() == self.state.roster[self.my_ix].certificate.key();
-        if same && certificate.verify(&self.config.root, &*self.config.verifier) {
+        let held = &self.state.roster[self.my_ix].certificate;
+        let same = certificate.id == self.me && certificate.key() == held.key();
+        let newer = certificate.supersedes(held) || certificate.hash == held.hash;
+        if same && newer && certificate.verify(&self.config.root, &*self.config.verifier) {
             Ok(certificate)
         } else {
             Err(Refused::WrongCertificate)

@@ -490,8 +490,7 @@ impl Member {
 
     /// R13: whatever the walks' charges, each ring neighbour is asked once per Δ/2 for newer notes of the accused.
     fn ask_after_accused(&mut self, now: Mono) {
-        let accused: Vec<Ix> = self.state.accused().take(WANT_MAX).collect();
-        if accused.is_empty() {
+        if self.state.accused().next().is_none() {
             self.gossip.ask_after = None;
             return;
         }
@@ -500,6 +499,9 @@ impl Member {
             return;
         }
         self.gossip.ask_after = Some(now + self.state.params.delta / 2);
+        // More than fit a frame take turns.
+        let skip = self.rng.below(self.state.accused().count().div_ceil(WANT_MAX) as u64) as usize;
+        let accused: Vec<Ix> = self.state.accused().skip(skip * WANT_MAX).take(WANT_MAX).collect();
         let newer = |ix: &Ix| Want { accusations: None, ..self.want_newer(*ix) };
         let frame = Frame::Want(accused.iter().map(newer).collect()).encode();
         for peer in self.monitor.neighbours.clone() {

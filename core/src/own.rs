@@ -49,6 +49,8 @@ pub(crate) struct Own {
     renewals: BTreeMap<MemberId, (u8, Mono)>,
     /// The highest epoch of a note with our id and signature that is not ours.
     foreign: u64,
+    /// Another note of our own current epoch was seen: a clone is as far as we are.
+    twin: bool,
     jump_next: Mono,
     jump_wait: Duration,
     /// Epochs below are on disk as used, and asked to be.
@@ -103,6 +105,7 @@ impl Own {
             last: None,
             renewals: BTreeMap::new(),
             foreign: 0,
+            twin: false,
             jump_next: now.mono,
             jump_wait: Duration::ZERO,
             persisted: ceiling,
@@ -147,15 +150,24 @@ impl Own {
     /// A note with our id and key and a higher epoch (R15). `true` if it is told for the first time or again after a
     /// wait.
     pub(crate) fn on_foreign(&mut self, epoch: u64, params: &Params) -> bool {
-        let news = epoch > self.foreign.max(self.epoch);
+        let news = epoch > self.foreign.max(self.epoch) || epoch == self.epoch && !self.twin;
+        self.twin |= epoch == self.epoch;
         self.foreign = self.foreign.max(epoch);
-        if self.foreign > self.epoch {
-            self.stale = true;
-        }
+        self.stale |= self.must_jump();
         if news && self.jump_wait.is_zero() {
             self.jump_wait = params.delta;
         }
         news
+    }
+
+    /// Whether a clone of this member is as far as it is, or farther.
+    pub(crate) fn must_jump(&self) -> bool {
+        self.twin || self.foreign > self.epoch
+    }
+
+    /// Whether a clone's note of the current epoch was seen already.
+    pub(crate) fn has_twin(&self) -> bool {
+        self.twin
     }
 
     /// A linked peer shows that it holds us out at `epoch` (R3): renew, but not for ever at its word.
@@ -195,7 +207,7 @@ impl Own {
         let answers = self.charges.values().any(|held| self.is_answerable(held, state, now)) && !self.leaving;
         let spare = self.tokens > NOTE_BUCKET_REBUTTALS || self.leaving;
         let later = if spare { free } else { self.refilled + half };
-        let must_jump = self.foreign > self.epoch;
+        let must_jump = self.must_jump();
         if answers || self.shown_out {
             return Some(free.max(if self.tokens > 0 { now } else { self.refilled + half }));
         }
@@ -248,6 +260,7 @@ impl Own {
         self.epoch = self.epoch.max(self.foreign).saturating_add(1);
         // Accusations of older epochs have been answered.
         self.charges.clear();
+        self.twin = false;
         (self.stale, self.shown_out) = (false, false);
         self.tokens = self.tokens.saturating_sub(1);
         self.last = Some(now.mono);
@@ -258,7 +271,7 @@ impl Own {
     }
 
     fn note_jump(&mut self, now: Mono, params: &Params) {
-        if self.foreign > self.epoch {
+        if self.must_jump() {
             self.jump_wait = (self.jump_wait * 2).clamp(params.delta.min(RENEW_FOR_PEER), RENEW_FOR_PEER);
             self.jump_next = now + self.jump_wait;
         }

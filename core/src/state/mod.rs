@@ -39,6 +39,9 @@ pub(crate) struct State {
     pub(crate) rings: Rings,
     pub(crate) trie: Trie,
     cases: BTreeMap<Ix, Case>,
+    /// Live members with a valid accusation, and members that are down: what is asked often is listed.
+    suspects: BTreeSet<Ix>,
+    downs: BTreeSet<Ix>,
     /// Ends of leases and certificates.
     untils: BTreeSet<(Mono, Ix)>,
     /// When a case's oldest age reaches 2Δ, or its hold ends.
@@ -84,6 +87,8 @@ impl State {
             rings: Rings::new(network.id, network.rings),
             trie: Trie::default(),
             cases: BTreeMap::new(),
+            suspects: BTreeSet::new(),
+            downs: BTreeSet::new(),
             untils: BTreeSet::new(),
             timers: BTreeSet::new(),
             newcomers: Vec::new(),
@@ -119,17 +124,17 @@ impl State {
 
     /// Live members with a valid accusation.
     pub(crate) fn accused(&self) -> impl Iterator<Item = Ix> + '_ {
-        self.cases.iter().filter(|(ix, case)| case.is_valid() && !self.is_out(**ix)).map(|(ix, _)| *ix)
+        self.suspects.iter().copied()
     }
 
     /// Members that are down.
     pub(crate) fn down(&self) -> impl Iterator<Item = Ix> + '_ {
-        self.cases.iter().filter(|(_, case)| case.rank.is_some()).map(|(ix, _)| *ix)
+        self.downs.iter().copied()
     }
 
     /// How many are down.
     pub(crate) fn down_count(&self) -> usize {
-        self.down().count()
+        self.downs.len()
     }
 
     /// Takes in a certificate and a note that verified, newer than what is held (or equal in epoch and lower in hash).
@@ -265,6 +270,14 @@ impl State {
         peer.standing = standing;
         peer.since = now;
         self.changed = true;
+        if standing == Standing::Down {
+            self.downs.insert(ix);
+        } else {
+            self.downs.remove(&ix);
+        }
+        if is {
+            self.suspects.remove(&ix);
+        }
         if was != is {
             self.live = if is { self.live - 1 } else { self.live + 1 };
             self.roster[ix].troubled = now;

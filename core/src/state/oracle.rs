@@ -41,6 +41,9 @@ impl State {
             assert_eq!(case.rank.is_some(), self.roster[*ix].standing == super::Standing::Down);
             assert!(case.rank.is_some() || case.hold.is_none(), "only Down members are held");
         }
+        let listed = |ix: &&Ix| self.cases[*ix].is_valid() && !self.is_out(**ix);
+        assert!(self.cases.keys().filter(listed).eq(self.suspects.iter()), "the accused are listed");
+        assert!(self.cases.keys().filter(|ix| self.cases[*ix].rank.is_some()).eq(self.downs.iter()));
         assert_eq!(self.timers.len(), self.cases.values().filter(|case| case.timer.is_some()).count());
         assert_eq!(self.down().collect::<BTreeSet<_>>(), self.least_fixpoint(), "R2: no circular support");
     }

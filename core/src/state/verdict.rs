@@ -166,6 +166,11 @@ impl State {
             // A held one that has an accusation again may stand on it; one without support must be held.
             self.shaken |= case.hold.is_some() == is_valid || (is_valid && !self.supports(&case, rank));
         }
+        if is_valid && !self.is_out(ix) {
+            self.suspects.insert(ix);
+        } else {
+            self.suspects.remove(&ix);
+        }
         self.cases.insert(ix, case);
         self.retime(ix);
         self.leaf(ix);
@@ -274,6 +279,8 @@ impl State {
 
     pub(super) fn drop_case(&mut self, ix: Ix) -> Option<Case> {
         let case = self.cases.remove(&ix)?;
+        self.suspects.remove(&ix);
+        self.downs.remove(&ix);
         if let Some(timer) = case.timer {
             self.timers.remove(&(timer, ix));
         }

@@ -111,6 +111,21 @@ fn r15_a_foreign_note_is_jumped_above() {
 }
 
 #[test]
+fn r15_a_clone_at_the_same_epoch_is_jumped_above() {
+    for seed in 1..=2 {
+        let mut world = settled(8, 7, seed);
+        let clone = world.note(3, 0, |fields| fields.tags = b"clone".to_vec());
+        world.spread(5, &[Bundle::of(world.id(3)).note(&clone)]);
+        let jumped = |world: &World| (0..8).all(|node| world.sees(node, 3).unwrap().epoch > clone.epoch());
+        assert!(world.run_until_condition(s(20), jumped).is_some(), "seed {seed}");
+        let told =
+            |seen: &Observed| seen.observer == 3 && matches!(seen.notice, Notice::IdentityInUse { .. });
+        assert!(world.observed().iter().any(told), "seed {seed}");
+        world.settles_within(s(20));
+    }
+}
+
+#[test]
 fn leaving_is_no_death() {
     let mut world = settled(10, 7, 1);
     let since = world.now();
