@@ -28,8 +28,8 @@ fn main() {
     println!("N = {N}, k = {K}");
     println!("built in one batch        {built:?}, {:.2} bytes per member and ring", per_entry());
 
-    let copy = size_of::<u32>() * 3 * N as usize * usize::from(K);
-    let flat: Vec<[u32; 3]> = vec![[7; 3]; N as usize * usize::from(K)];
+    let copy = size_of::<u32>() * 2 * N as usize * usize::from(K);
+    let flat: Vec<[u32; 2]> = vec![[7; 2]; N as usize * usize::from(K)];
     let (_, copied, _) = cost(|| black_box(flat.clone()));
     drop(flat);
     println!("copying k whole rings     {copied:?}, {copy} bytes");

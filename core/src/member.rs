@@ -379,6 +379,7 @@ impl Member {
         self.next_sweep = now.mono + self.state.params.delta * 4;
         self.dials.sweep(now.mono);
         self.served.sweep(now.mono);
+        self.waiting.sweep(now.mono);
         self.close_idle_links(now.mono);
         self.cut_expired_links(now);
     }

@@ -53,10 +53,7 @@ impl Fields {
         out.extend(self.id.0);
         out.extend(self.epoch.to_be_bytes());
         out.extend(self.issued.0.to_be_bytes());
-        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-        out.push(
-            flag(self.leaving, FLAG_LEAVING) | flag(self.gray, FLAG_GRAY) | flag(self.answers, FLAG_ANSWERS),
-        );
+        out.push(self.flags());
         self.mask.write(network.rings, &mut out);
         out.push(self.addrs.len() as u8);
         self.addrs.iter().for_each(|addr| write_addr(addr, &mut out));
@@ -68,7 +65,7 @@ impl Fields {
     /// Signs these fields.
     pub fn sign(self, network: &NetworkParams, signer: &mut dyn Signer) -> Note {
         let signed = Signed::sign(&self.body(network), signer);
-        Note::new(&self, network, signed)
+        Note::new(network, signed)
     }
 
     fn flags(&self) -> u8 {
@@ -107,16 +104,16 @@ fn read_addr(reader: &mut Reader<'_>) -> Option<SocketAddr> {
 pub struct Note {
     signed: Signed,
     hash: Hash,
-    epoch: u64,
-    issued: Wall,
-    flags: u8,
     /// Bytes of the ring mask, which tell where the addresses begin.
     mask_len: u8,
 }
 
 /// Where the fixed fields of a body begin.
 const ID_AT: usize = 2 + 8;
-const MASK_AT: usize = ID_AT + 32 + 8 + 8 + 1;
+const EPOCH_AT: usize = ID_AT + 32;
+const ISSUED_AT: usize = EPOCH_AT + 8;
+const FLAGS_AT: usize = ISSUED_AT + 8;
+const MASK_AT: usize = FLAGS_AT + 1;
 
 /// Why bytes are not a note of this network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -151,18 +148,11 @@ impl Note {
         if !fields.mask.is_legal(network.rings) {
             return Err(NoteError::IllegalMask);
         }
-        Ok(Self::new(&fields, network, signed))
+        Ok(Self::new(network, signed))
     }
 
-    fn new(fields: &Fields, network: &NetworkParams, signed: Signed) -> Self {
-        Self {
-            hash: signed.hash(),
-            epoch: fields.epoch,
-            issued: fields.issued,
-            flags: fields.flags(),
-            mask_len: network.rings.div_ceil(8),
-            signed,
-        }
+    fn new(network: &NetworkParams, signed: Signed) -> Self {
+        Self { hash: signed.hash(), mask_len: network.rings.div_ceil(8), signed }
     }
 
     /// Whose note it is.
@@ -174,27 +164,37 @@ impl Note {
 
     /// Its epoch.
     pub fn epoch(&self) -> u64 {
-        self.epoch
+        self.number(EPOCH_AT)
     }
 
     /// When it was issued, by the owner's wall clock.
     pub fn issued(&self) -> Wall {
-        self.issued
+        Wall(self.number(ISSUED_AT))
     }
 
     /// The owner leaves.
     pub fn leaving(&self) -> bool {
-        self.flags & FLAG_LEAVING != 0
+        self.flags() & FLAG_LEAVING != 0
     }
 
     /// The owner says that it is gray (R8).
     pub fn gray(&self) -> bool {
-        self.flags & FLAG_GRAY != 0
+        self.flags() & FLAG_GRAY != 0
     }
 
     /// A rebuttal.
     pub fn answers(&self) -> bool {
-        self.flags & FLAG_ANSWERS != 0
+        self.flags() & FLAG_ANSWERS != 0
+    }
+
+    fn flags(&self) -> u8 {
+        self.signed.body()[FLAGS_AT]
+    }
+
+    fn number(&self, at: usize) -> u64 {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.signed.body()[at..at + 8]);
+        u64::from_be_bytes(bytes)
     }
 
     /// On which rings the owner may be accused.

@@ -21,6 +21,9 @@ pub(crate) enum Out {
     Notify(Notice),
 }
 
+/// Places kept in an empty queue: what most events fill. A restart with a full view on disk fills one per member.
+const KEPT: usize = 64;
+
 /// A FIFO of actions. What one event adds is bounded, and events are refused above
 /// [`OUTBOX_HIGH_WATER`](crate::limits::OUTBOX_HIGH_WATER), so the whole is bounded.
 #[derive(Debug, Default)]
@@ -48,7 +51,10 @@ impl Outbox {
     /// The next action, lent until the next call; `Wait` when there is none.
     pub(crate) fn poll(&mut self, until: Option<Mono>, why: Why) -> Action<'_> {
         self.lent = self.queue.pop_front();
-        let Some(out) = &self.lent else { return Action::Wait { until, why } };
+        let Some(out) = &self.lent else {
+            self.queue.shrink_to(KEPT);
+            return Action::Wait { until, why };
+        };
         self.bytes -= cost(out);
         match out {
             Out::Datagram { to, token, bytes } => Action::Datagram { to: *to, token: *token, bytes },

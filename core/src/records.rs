@@ -492,6 +492,8 @@ pub(crate) struct Waiting {
     buckets: BTreeMap<MemberId, (u8, Mono)>,
     notes: BTreeMap<(MemberId, MemberId), (u64, Queued)>,
     refill: Duration,
+    /// When full buckets were last dropped.
+    swept: Mono,
 }
 
 impl Waiting {
@@ -512,10 +514,17 @@ impl Waiting {
     fn spend(&mut self, owner: MemberId, now: Mono) {
         let (tokens, _) = self.buckets.entry(owner).or_insert((NOTE_BUCKET, now));
         *tokens = tokens.saturating_sub(1);
-        if self.buckets.len() > WAITING_NOTES_MAX {
-            let refill = self.refill;
-            self.buckets.retain(|_, (_, since)| now.since(*since) < refill * u32::from(NOTE_BUCKET));
+        // Once per refill: in between, a joiner takes thousands of notes that drop nothing.
+        if self.buckets.len() > WAITING_NOTES_MAX && now.since(self.swept) >= self.refill {
+            self.sweep(now);
         }
+    }
+
+    /// Drops full buckets: what is kept are those of notes that came within the last Δ.
+    pub(crate) fn sweep(&mut self, now: Mono) {
+        let refill = self.refill;
+        self.buckets.retain(|_, (_, since)| now.since(*since) < refill * u32::from(NOTE_BUCKET));
+        self.swept = now;
     }
 
     fn wait(&mut self, from: MemberId, queued: Queued, epoch: u64) -> Fate {

@@ -87,9 +87,9 @@ fn now(ms: u64) -> Now {
 fn memory(network: &Network, members: &[(Credentials, Vec<u8>)]) {
     let saved = frame(members);
     let before = counting::live();
-    let member = member(network, network.verifier(), saved.clone(), 0);
-    // The snapshot itself is freed by now.
-    let held = counting::live() + saved.capacity() - before - saved.capacity();
+    let mut member = member(network, network.verifier(), saved.clone(), 0);
+    drain(&mut member);
+    let held = counting::live() - before;
     println!(
         "memory: {} known, {} bytes each with certificate ({} B) and note ({} B), allocator included; {:.1} MB in all",
         member.view().known(),

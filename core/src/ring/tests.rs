@@ -14,7 +14,7 @@ fn ids(count: u32) -> Vec<MemberId> {
 /// Rings whose entries keep only the first `bits` of each position.
 fn rings(k: u8, bits: u32) -> Rings {
     let mut rings = Rings::new(NETWORK, k);
-    rings.circle.mask = !u64::MAX.checked_shr(bits).unwrap_or(0);
+    rings.circle.mask = !u32::MAX.checked_shr(bits).unwrap_or(0);
     rings
 }
 
@@ -178,6 +178,6 @@ fn rings_of_none_one_and_two() {
 }
 
 #[test]
-fn rings_entry_takes_twelve_bytes() {
-    assert_eq!(size_of::<Entry>(), 12);
+fn rings_entry_takes_eight_bytes() {
+    assert_eq!(size_of::<Entry>(), 8);
 }

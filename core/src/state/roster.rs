@@ -65,14 +65,20 @@ impl Roster {
 
     pub(crate) fn insert(&mut self, peer: Peer) -> Ix {
         let id = peer.certificate.id;
-        let ix = self.free.pop().unwrap_or_else(|| {
-            self.slab.push(None);
-            (self.slab.len() - 1) as Ix
-        });
+        let ix = self.free.pop().unwrap_or_else(|| self.grow());
         self.slab[ix as usize] = Some(peer);
         let old = self.by_id.insert(id, ix);
         debug_assert!(old.is_none(), "{id:?} was in the roster");
         ix
+    }
+
+    /// One more place. The slab grows by an eighth, not to twice its size: it is held for long.
+    fn grow(&mut self) -> Ix {
+        if self.slab.len() == self.slab.capacity() {
+            self.slab.reserve_exact(self.slab.len() / 8 + 16);
+        }
+        self.slab.push(None);
+        (self.slab.len() - 1) as Ix
     }
 
     pub(crate) fn remove(&mut self, ix: Ix) -> Peer {
