@@ -44,6 +44,7 @@ pub(crate) fn live() -> usize {
 }
 
 /// Time and bytes asked for by `work`.
+#[allow(dead_code, reason = "not every benchmark asks")]
 pub(crate) fn cost<T>(work: impl FnOnce() -> T) -> (T, Duration, usize) {
     let (bytes, start) = (TOTAL.load(Relaxed), Instant::now());
     let out = work();

@@ -234,14 +234,25 @@ impl<I: Ids + ?Sized> Order<'_, I> {
         Entry { prefix: self.prefix(position), index }
     }
 
+    #[inline]
     fn cmp(&self, a: &Entry, b: &Entry) -> Ordering {
-        a.prefix.cmp(&b.prefix).then_with(|| self.cmp_full(a.index, &self.place(self.ids.id(b.index))))
+        match a.prefix.cmp(&b.prefix) {
+            Ordering::Equal => self.cmp_full(a.index, &self.place(self.ids.id(b.index))),
+            cmp => cmp,
+        }
     }
 
+    #[inline]
     fn cmp_place(&self, entry: &Entry, place: &Place<'_>) -> Ordering {
-        entry.prefix.cmp(&self.prefix(&place.position)).then_with(|| self.cmp_full(entry.index, place))
+        match entry.prefix.cmp(&self.prefix(&place.position)) {
+            Ordering::Equal => self.cmp_full(entry.index, place),
+            cmp => cmp,
+        }
     }
 
+    /// Kept out of the searches' loops: prefixes seldom tie.
+    #[cold]
+    #[inline(never)]
     fn cmp_full(&self, index: u32, place: &Place<'_>) -> Ordering {
         match self.ids.id(index) {
             id if id == place.id => Ordering::Equal,

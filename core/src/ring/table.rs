@@ -69,23 +69,27 @@ impl Table {
         batch.sort_unstable_by(|a, b| order.cmp(a, b));
         batch.dedup_by(|a, b| order.cmp(a, b).is_eq());
         let mut rest = batch.as_slice();
-        let mut old = core::mem::take(Arc::make_mut(&mut self.runs)).into_iter().peekable();
+        let mut old = core::mem::take(Arc::make_mut(&mut self.runs)).into_iter();
         let (mut runs, mut added) = (Vec::with_capacity(old.len()), 0);
-        while let Some(run) = old.next() {
-            let here = match old.peek() {
+        while let Some(first) = rest.first() {
+            // An entry before all others belongs to the first run.
+            let begun = old.as_slice().partition_point(|run| {
+                run.first < first.prefix
+                    || run.first == first.prefix && order.cmp(&run.entries[0], first).is_le()
+            });
+            runs.extend(old.by_ref().take(begun.saturating_sub(1)));
+            let Some(run) = old.next() else { break };
+            let here = match old.as_slice().first() {
                 Some(next) => rest.partition_point(|entry| order.cmp(entry, &next.entries[0]).is_lt()),
                 None => rest.len(),
             };
             let (batch, later) = rest.split_at(here);
             rest = later;
-            if batch.is_empty() {
-                runs.push(run);
-                continue;
-            }
             let merged = merge(order, &run.entries, batch);
             added += merged.len() - run.entries.len();
             runs.extend(cut(&merged));
         }
+        runs.extend(old);
         // Only an empty ring leaves a rest.
         added += rest.len();
         runs.extend(cut(rest));

@@ -75,7 +75,7 @@ impl Trie {
     }
 
     fn entry<I: Ids + ?Sized>(&self, ids: &I, id: &MemberId) -> Option<&Entry> {
-        self.root.under(ids, &Prefix::of(id, Prefix::MAX)).entries()?.first()
+        self.root.get(ids, id)
     }
 
     /// Hashes what changed since the last time and gives the root's digest. A clone taken before shares the work only if

@@ -145,6 +145,19 @@ impl Node {
         }
     }
 
+    /// The entry of `id`.
+    pub(super) fn get<I: Ids + ?Sized>(&self, ids: &I, id: &MemberId) -> Option<&Entry> {
+        let (mut node, mut depth) = (self, 0);
+        while let Self::Inner(inner) = node {
+            node = &inner.children[usize::from(nibble(&id.0, depth))];
+            depth += 1;
+        }
+        match node {
+            Self::Run(run) => find(ids, &run.entries, id).ok().map(|at| &run.entries[at]),
+            Self::Empty | Self::Inner(_) => None,
+        }
+    }
+
     /// What is under `prefix`.
     pub(super) fn under<I: Ids + ?Sized>(&self, ids: &I, prefix: &Prefix) -> Under<'_> {
         let (mut node, mut path) = (self, prefix.path());
