@@ -558,8 +558,11 @@ impl Waiting {
 
     /// When the first of those that wait may be taken.
     pub(crate) fn next(&self) -> Option<Mono> {
-        let due = |owner: &MemberId| self.buckets.get(owner).map(|(_, since)| *since + self.refill);
-        self.notes.keys().filter_map(|(owner, _)| due(owner)).min()
+        // A bucket that is not kept is full.
+        let due = |owner: &MemberId| {
+            self.buckets.get(owner).map_or(Mono::default(), |(_, since)| *since + self.refill)
+        };
+        self.notes.keys().map(|(owner, _)| due(owner)).min()
     }
 
     pub(crate) fn link_down(&mut self, from: &MemberId) {
