@@ -10,6 +10,8 @@ pub const REQUESTS_OUT_MAX: usize = 1024;
 pub const REQUESTS_PER_PEER: usize = 64;
 /// Bytes of unfinished or unanswered requests that one peer may have here.
 pub const REQUEST_BYTES_PER_PEER: usize = 4 * 1024 * 1024;
+/// Bytes of answers that one peer may leave untaken here; further ones are refused.
+pub const ANSWER_BYTES_PER_PEER: usize = 16 * 1024 * 1024;
 /// Bytes of unfinished or unanswered requests in all, in each direction.
 pub const REQUEST_BYTES_TOTAL: usize = 64 * 1024 * 1024;
 /// Bytes of a failure's text. Longer ones are cut.

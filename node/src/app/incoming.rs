@@ -27,8 +27,16 @@ struct Request {
     from: MemberId,
     stream: StreamKey,
     state: State,
-    /// Bytes that it is charged with.
+    /// Bytes that it is charged with until it is answered, and those of its answer after that.
     bytes: usize,
+    answer: usize,
+}
+
+/// What memory is held for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Arriving,
+    Answered,
 }
 
 /// What one peer has here.
@@ -36,6 +44,8 @@ struct Request {
 struct Share {
     requests: usize,
     bytes: usize,
+    /// Of answers that it has not taken.
+    answers: usize,
 }
 
 /// All requests of others.
@@ -45,6 +55,7 @@ pub(super) struct Incoming {
     requests: BTreeMap<RequestToken, Request>,
     shares: BTreeMap<MemberId, Share>,
     bytes: usize,
+    answers: usize,
 }
 
 impl Incoming {
@@ -67,11 +78,41 @@ impl Incoming {
         self.shares.entry(request.from).or_default().bytes += more;
     }
 
+    /// From the body of a request to that of its answer; false if its peer leaves too many untaken.
+    fn charge_answer(&mut self, token: RequestToken, bytes: usize) -> bool {
+        let Some(request) = self.requests.get_mut(&token) else { return false };
+        let share = self.shares.entry(request.from).or_default();
+        if share.answers + bytes > ANSWER_BYTES_PER_PEER || self.answers + bytes > REQUEST_BYTES_TOTAL {
+            return false;
+        }
+        let done = std::mem::take(&mut request.bytes);
+        (share.bytes, self.bytes) = (share.bytes - done, self.bytes - done);
+        (request.answer, share.answers) = (bytes, share.answers + bytes);
+        self.answers += bytes;
+        true
+    }
+
+    /// The largest of what `kind` counts, of the peer that has the most of it in all; `None` if that is `but`.
+    fn largest(&self, but: &MemberId, kind: Kind) -> Option<(RequestToken, StreamKey)> {
+        let of = |share: &Share| if kind == Kind::Arriving { share.bytes } else { share.answers };
+        let (most, _) = self.shares.iter().max_by_key(|(_, share)| of(share))?;
+        let size = |request: &Request| match request.state {
+            State::Arriving(_) if kind == Kind::Arriving => request.bytes,
+            State::Answered { .. } if kind == Kind::Answered => request.answer,
+            _ => 0,
+        };
+        let theirs = self.requests.iter().filter(|(_, request)| request.from == *most && most != but);
+        let (token, request) = theirs.max_by_key(|(_, request)| size(request))?;
+        (size(request) > 0).then_some((*token, request.stream))
+    }
+
     fn remove(&mut self, token: RequestToken) -> Option<Request> {
         let request = self.requests.remove(&token)?;
         self.bytes -= request.bytes;
+        self.answers -= request.answer;
         if let Some(share) = self.shares.get_mut(&request.from) {
             share.bytes -= request.bytes;
+            share.answers -= request.answer;
             share.requests -= 1;
             if share.requests == 0 {
                 self.shares.remove(&request.from);
@@ -99,7 +140,7 @@ impl App {
         let token = RequestToken(self.incoming.next);
         self.incoming.next += 1;
         self.incoming.shares.entry(from).or_default().requests += 1;
-        let request = Request { from, stream, state: State::Arriving(Vec::new()), bytes: 0 };
+        let request = Request { from, stream, state: State::Arriving(Vec::new()), bytes: 0, answer: 0 };
         self.incoming.requests.insert(token, request);
         self.streams.insert(stream, Owner::In(token).into());
         // What has come with the opening is not told as readable.
@@ -116,6 +157,7 @@ impl App {
         view: &impl Directory,
     ) -> usize {
         let Some(from) = self.incoming.requests.get(&token).map(|request| request.from) else { return 0 };
+        self.make_room(&from, Kind::Arriving, budget, links);
         // At most so much is read: beyond it is one byte that shows that there is more.
         let room = self.incoming.room(&from);
         let Some(request) = self.incoming.requests.get_mut(&token) else { return 0 };
@@ -156,10 +198,41 @@ impl App {
         links: &mut Links,
     ) {
         let Some(request) = self.incoming.requests.get_mut(&token) else { return };
-        if matches!(request.state, State::Handled) {
-            request.state = State::Answered { message: message(answer), written: 0 };
-            self.write_reply(token, links);
+        if !matches!(request.state, State::Handled) {
+            return;
         }
+        let (from, stream, message) = (request.from, request.stream, message(answer));
+        self.make_room(&from, Kind::Answered, message.len(), links);
+        if !self.incoming.charge_answer(token, message.len()) {
+            links.counters.requests_refused += 1;
+            links.abandon(stream, true);
+            return self.forget(token);
+        }
+        if let Some(request) = self.incoming.requests.get_mut(&token) {
+            request.state = State::Answered { message, written: 0 };
+        }
+        self.write_reply(token, links);
+    }
+
+    /// When all memory is taken, whoever has the most of it gives way: else a few peers that end no request, or take no
+    /// answer, keep all others out.
+    fn make_room(&mut self, from: &MemberId, kind: Kind, bytes: usize, links: &mut Links) {
+        let held = |incoming: &Incoming| match kind {
+            Kind::Arriving => incoming.bytes,
+            Kind::Answered => incoming.answers,
+        };
+        while held(&self.incoming) + bytes > REQUEST_BYTES_TOTAL {
+            let Some((token, stream)) = self.incoming.largest(from, kind) else { return };
+            links.counters.requests_refused += 1;
+            links.abandon(stream, true);
+            self.forget(token);
+        }
+    }
+
+    /// Bytes held for requests that arrive or are worked on, and for answers.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.incoming.bytes, self.incoming.answers)
     }
 
     /// Writes what the windows take. A requester that wants no more is forgotten.

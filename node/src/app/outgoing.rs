@@ -32,6 +32,19 @@ struct Request {
     written: usize,
     stream: Option<StreamKey>,
     answer: Vec<u8>,
+    #[cfg(test)]
+    held_back: bool,
+}
+
+impl Request {
+    /// What is to be written.
+    fn rest(&self) -> &[u8] {
+        #[cfg(test)]
+        if self.held_back {
+            return &self.message[self.written..self.message.len() - 1];
+        }
+        &self.message[self.written..]
+    }
 }
 
 /// Requests that wait for a link, or for credit on it.
@@ -129,7 +142,16 @@ impl App {
         message.extend_from_slice(body);
         self.out.bytes += message.len();
         self.out.deadlines.insert((deadline, id));
-        let request = Request { to, deadline, message, written: 0, stream: None, answer: Vec::new() };
+        let request = Request {
+            to,
+            deadline,
+            message,
+            written: 0,
+            stream: None,
+            answer: Vec::new(),
+            #[cfg(test)]
+            held_back: false,
+        };
         self.out.requests.insert(id, request);
     }
 
@@ -188,13 +210,25 @@ impl App {
             return self.queue(stream);
         }
         while request.written < request.message.len() {
-            match links.write(stream, &request.message[request.written..]) {
+            #[cfg(test)]
+            if request.held_back && request.written + 1 == request.message.len() {
+                return;
+            }
+            match links.write(stream, request.rest()) {
                 Some(0) => return,
                 Some(written) => request.written += written,
                 None => return self.end(now, id, Err(RequestError::Refused), links),
             }
         }
         links.finish(stream);
+    }
+
+    /// The last byte of a request is never sent.
+    #[cfg(test)]
+    pub(super) fn hold_back(&mut self, id: RequestId) {
+        if let Some(request) = self.out.requests.get_mut(&id) {
+            request.held_back = true;
+        }
     }
 
     /// Reads what has come of the answer.

@@ -303,3 +303,58 @@ fn urgent_frames_pass_requests() {
     assert!(world.now.since(before) <= crate::link::tests::world::RTT * 2, "{:?}", world.now.since(before));
     assert!(asked(&mut world, 2).len() < 8, "the bulk is still on its way");
 }
+
+/// Members from `first` on ask for as much as they may, then vanish without a word.
+fn takers(world: &mut World, first: u8, last: u8) {
+    for n in first..=last {
+        for _ in 0..20 {
+            ask(world, n, 2, b"much", LONG);
+        }
+    }
+    let wanted = usize::from(last - first + 1) * 20;
+    world.until(|world| asked(world, 2).len() == wanted);
+    (first..=last).for_each(|n| _ = world.black.insert(n));
+    for (token, _, _) in asked(world, 2) {
+        answer(world, 2, token, Ok(vec![7; REQUEST_MAX]));
+    }
+}
+
+#[test]
+fn answers_that_nobody_takes_are_bounded_per_peer() {
+    let mut world = World::new(3);
+    takers(&mut world, 3, 3);
+    let (_, answers) = world.end(2).app.held();
+    assert!(answers <= ANSWER_BYTES_PER_PEER && answers > ANSWER_BYTES_PER_PEER / 2, "{answers}");
+}
+
+#[test]
+fn peers_that_take_no_answers_leave_room_for_others() {
+    let mut world = World::new(8);
+    takers(&mut world, 3, 8);
+    let (_, answers) = world.end(2).app.held();
+    assert!(answers <= REQUEST_BYTES_TOTAL && answers > REQUEST_BYTES_TOTAL - 2 * REQUEST_MAX, "{answers}");
+    world.end(2).told.clear();
+    let request = ask(&mut world, 1, 2, b"one", LONG);
+    let token = until_asked(&mut world, 2);
+    answer(&mut world, 2, token, Ok(vec![1; REQUEST_MAX]));
+    assert_eq!(the_end(&mut world, 1, request).map(|body| body.len()), Ok(REQUEST_MAX));
+    assert_eq!(world.end(2).app.held(), (0, 0), "dead links hold nothing");
+}
+
+#[test]
+fn peers_that_end_no_request_leave_room_for_others() {
+    let mut world = World::new(22);
+    // Each sends four requests of which the last byte is missing, and stays linked.
+    for n in 3..=22 {
+        for _ in 0..4 {
+            let request = ask(&mut world, n, 2, &vec![7; REQUEST_MAX], Duration::from_secs(600));
+            world.end(n).app.hold_back(request);
+        }
+    }
+    world.until(|world| world.end(2).app.held().0 > REQUEST_BYTES_TOTAL - REQUEST_MAX);
+    let request = ask(&mut world, 1, 2, &vec![1; REQUEST_MAX], LONG);
+    let token = until_asked(&mut world, 2);
+    answer(&mut world, 2, token, Ok(vec![1]));
+    assert_eq!(the_end(&mut world, 1, request), Ok(vec![1]));
+    assert!(world.end(2).app.held().0 <= REQUEST_BYTES_TOTAL);
+}

@@ -152,7 +152,6 @@ fn fuzz_time() -> Duration {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the loop is bounded by real time")]
 fn mutated_frames_cause_no_panic_and_no_growth() {
     let mut victim = Victim::among(20);
     let mut liars: Vec<Liar> = (1..=20).map(|n| victim.liar(n)).collect();
