@@ -143,6 +143,12 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// Streams that it knows of.
+    #[cfg(test)]
+    pub(crate) fn streams_held(&self) -> usize {
+        self.streams.len()
+    }
+
     /// The next thing to tell the application.
     pub(crate) fn next_event(&mut self) -> Option<NodeEvent> {
         self.events.pop_front()

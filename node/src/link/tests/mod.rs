@@ -3,5 +3,6 @@
 mod attack;
 mod basic;
 mod chaos;
+mod liar;
 mod stress;
 pub(crate) mod world;
