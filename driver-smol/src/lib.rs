@@ -11,7 +11,8 @@
 //!  └────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A first program: enrols with an invite of the CA (`ifrit ca invite`), joins, greets everybody and tells what happens.
+//! A first program: enrols with an invite of the CA (`ifrit ca invite`), joins, greets everybody, answers greetings and
+//! tells what happens.
 //!
 //! ```no_run
 //! use ifrit_smol::{Event, builder};
@@ -34,9 +35,11 @@
 //!     let mut events = me.events();
 //!     me.joined().await?;
 //!     for member in me.members().await? {
-//!         if member.id != me.id() {
-//!             let reply = me.request(member.id, "hello").await?;
-//!             println!("{}: {}", member.id, String::from_utf8_lossy(&reply));
+//!         if member.state.is_live() && member.id != me.id() {
+//!             match me.request(member.id, "hello").await {
+//!                 Ok(reply) => println!("{} answers {}", member.id, String::from_utf8_lossy(&reply)),
+//!                 Err(error) => println!("{} gives no answer: {error}", member.id),
+//!             }
 //!         }
 //!     }
 //!     while let Some(event) = events.next().await {
@@ -49,7 +52,8 @@
 //! }
 //! ```
 //!
-//! Everything but the runtime is shared with `ifrit-tokio`: see [`ifrit_node::drive`].
+//! smol's executor runs on one thread unless `SMOL_THREADS` says otherwise. Everything but the runtime is shared with
+//! `ifrit-tokio`, whose page tells what is where, and tested by the same tests: see [`ifrit_node::drive`].
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -59,6 +63,7 @@ pub use ifrit_node::{
     app::{Failure, RequestError},
     drive::{Client, ClientError, Event, Events, Explained, StartError, Stopped},
     identity::Identity,
+    ifrit_core::{action::Notice, id::MemberId, view::MemberView},
 };
 
 use ifrit_node::drive::{Runtime, Socket};

@@ -11,40 +11,20 @@
 //!  └────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A first program: enrols with an invite of the CA (`ifrit ca invite`), joins, greets everybody and tells what happens.
+//! A first program, `cargo run -p ifrit-tokio --example first -- DIR INVITE` with an invite of `ifrit ca invite`:
 //!
 //! ```no_run
-//! use ifrit_tokio::{Event, builder};
-//!
-//! #[tokio::main]
-//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let invite = std::env::args().nth(1).ok_or("usage: hello INVITE")?;
-//!     let me = builder()
-//!         .data_dir("hello-data")
-//!         .invite(invite)
-//!         .on_request(|from, body| async move {
-//!             println!("{from} says {}", String::from_utf8_lossy(&body));
-//!             Ok(b"hello to you".to_vec())
-//!         })
-//!         .start()
-//!         .await?;
-//!     let mut events = me.events();
-//!     me.joined().await?;
-//!     for member in me.members().await? {
-//!         if member.id != me.id() {
-//!             let reply = me.request(member.id, "hello").await?;
-//!             println!("{}: {}", member.id, String::from_utf8_lossy(&reply));
-//!         }
-//!     }
-//!     while let Some(event) = events.next().await {
-//!         match event {
-//!             Event::Notice(notice) => println!("{notice:?}"),
-//!             Event::Lagged { missed } => println!("{missed} events missed"),
-//!         }
-//!     }
-//!     Ok(())
-//! }
+#![doc = include_str!("../examples/first.rs")]
 //! ```
+//!
+//! - [`builder`] takes an [`Identity`] or a directory (with an invite the first time); [`Builder::start`] gives a
+//!   [`Client`], which is cheap to clone and works from any task.
+//! - [`Client::members`], [`Client::explain`]: who is alive, and the signed evidence for it. [`Client::events`]: what
+//!   changes; a slow reader is told how much it missed ([`Event::Lagged`]), the member never waits for it.
+//! - [`Client::request`] and [`Builder::on_request`]: one question, exactly one end (reply or [`RequestError`]), at most
+//!   [`REQUEST_MAX`](ifrit_node::limits::REQUEST_MAX) bytes each way, both ends' identity proved by certificate.
+//! - [`Client::leave`] says goodbye. A client that is dropped, or a process that is killed, is silent: others find it
+//!   down.
 //!
 //! Everything but the runtime is shared with `ifrit-smol`: see [`ifrit_node::drive`].
 #![forbid(unsafe_code)]
@@ -56,6 +36,7 @@ pub use ifrit_node::{
     app::{Failure, RequestError},
     drive::{Client, ClientError, Event, Events, Explained, StartError, Stopped},
     identity::Identity,
+    ifrit_core::{action::Notice, id::MemberId, view::MemberView},
 };
 
 use ifrit_node::drive::{Runtime, Socket};

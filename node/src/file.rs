@@ -33,6 +33,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], previous: Option<&Path>) -> io:
 }
 
 /// Makes a file, mode 0600, to write to. One that is there is taken only if it is an empty, plain file.
+#[cfg(feature = "drive")]
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     // A pipe would keep the opener waiting, so it is looked at first.
     if path.metadata().is_ok_and(|meta| !meta.is_file() || meta.len() > 0) {
