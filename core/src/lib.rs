@@ -81,7 +81,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-#![allow(rustdoc::private_intra_doc_links, reason = "the tour names private modules; in private docs it links them")]
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the tour names private modules; in private docs it links them"
+)]
 #![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core, clippy::wildcard_enum_match_arm)]
 
 extern crate alloc;

@@ -1,14 +1,36 @@
 //! A deterministic world for [`ifrit_core`]: virtual time, links that lose and delay, members that crash, pause, lie.
 //!
 //! ```text
-//!   test ──► World ── events, time ──► Member (ifrit-core) ── actions ──► World ── packets ──► Net
-//!              │                                                            ▲                   │
-//!              └── Tamper (a liar's filter) ────────────────────────────────┘◄── arrivals ── Queue
+//!   your test ──► World ── events, time ──► Member (ifrit-core) ── actions ──► World ── packets ──► Net
+//!     ▲             │                                                            ▲                   │
+//!     │             └── Tamper (a liar's filter) ────────────────────────────────┘◄── arrivals ── Queue
+//!     └── story (lines), check (has anything been violated?)
 //! ```
 //!
-//! One thread, one [`Queue`](queue::Queue) ordered by (time, sequence), and fault decisions that are hashes of what they
-//! decide ([`rng`]): the same [`Setup`] gives the same run, bit for bit. The core's real bytes travel.
-//! How a link behaves is said in [`transport`].
+//! | module | what it holds |
+//! |---|---|
+//! | [`world`] | [`World`]: make members, run time, crash, pause, partition, and look into any view |
+//! | [`transport`], [`net`], [`queue`] | how links behave; latency, loss, cuts; what arrives when |
+//! | [`network`], [`crypto`] | certificates as the CA issues them; real or ideal signatures |
+//! | [`tamper`], [`lies`], [`brain`] | members that are not honest, or run other code |
+//! | [`check`], [`story`] | what must hold of every run; a run told in lines |
+//! | [`rng`] | fault decisions: hashes of what they decide, so that removing one thing moves no other |
+//!
+//! One thread, one [`Queue`](queue::Queue) ordered by (time, sequence): the same [`Setup`] gives the same run, bit for
+//! bit, on every machine. The core's real bytes travel. Not here yet: scenario files, sweeps, a command, a report
+//! (DESIGN section 7).
+//!
+//! ```
+//! use ifrit_sim::{Setup, World};
+//! use std::time::Duration;
+//!
+//! let mut world = World::converged(Setup::new(8, 1));
+//! world.crash(3);
+//! world.run_for(Duration::from_secs(20));
+//! for survivor in (0..8).filter(|member| *member != 3) {
+//!     assert_eq!(world.member(survivor).view().live(), 7);
+//! }
+//! ```
 
 mod act;
 pub mod brain;

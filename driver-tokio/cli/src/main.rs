@@ -1,4 +1,19 @@
 //! The `ifrit` command: demo, certificate authority, agent, and the tools that look into a running agent.
+//!
+//! ```text
+//!   operator, scripts (--json)
+//!  ┌────────▼───────────────────────────────────────────────────────────────────────────────┐
+//!  │ args ──► demo                     a whole network in one process                       │  you are here
+//!  │          ca_commands, ca_service  the CA: HTTPS, and a control socket in its directory │
+//!  │          agent                    one member; control::server answers the tools        │
+//!  │          tools                    members, explain, monitor, send, leave: ask an agent │
+//!  │ rows, render, output              what is printed, as text or as JSON lines            │
+//!  ├────────────────────────────────────────────────────────────────────────────────────────┤
+//!  │ ifrit-tokio   Client           ifrit-node   the CA's rules, invites, enrolment         │
+//!  └────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Exit codes: 0 it worked, 1 it failed and may work later, 2 what it was given is wrong.
 #![forbid(unsafe_code)]
 
 mod agent;
