@@ -56,7 +56,7 @@ impl Member {
             Certificate::parse(der, &self.config.root).map_err(|_| Refused::WrongCertificate)?;
         let held = &self.state.roster[self.my_ix].certificate;
         let same = certificate.id == self.me && certificate.key() == held.key();
-        let newer = certificate.supersedes(held) || certificate.hash == held.hash;
+        let newer = certificate.not_before >= held.not_before;
         if same && newer && certificate.verify(&self.config.root, &*self.config.verifier) {
             Ok(certificate)
         } else {
@@ -71,7 +71,10 @@ impl Member {
             Command::SetAddrs(addrs) => self.own.addrs = addrs,
             Command::SetCertificate(der) => {
                 let certificate = self.renewed(&der)?;
-                self.state.recertify(self.my_ix, Arc::new(certificate), now);
+                // Of two of one moment everybody keeps the same one.
+                if certificate.supersedes(&self.state.roster[self.my_ix].certificate) {
+                    self.state.recertify(self.my_ix, Arc::new(certificate), now);
+                }
             }
             Command::SetSeeds(seeds) => {
                 self.contacts.set_seeds(seeds, now.mono);
