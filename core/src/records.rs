@@ -16,7 +16,7 @@ use crate::{
     wire::{Bundle, Frame, Want, brief},
 };
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
-use core::time::Duration;
+use core::{ops::Bound, time::Duration};
 
 /// What became of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -541,11 +541,21 @@ impl Waiting {
 
     /// A note whose owner's bucket has a token again: of the owner's, the highest epoch first.
     fn pop_due(&mut self, now: Mono, refill: Duration) -> Option<(MemberId, Queued)> {
-        let owners: Vec<MemberId> = self.notes.keys().map(|(owner, _)| *owner).collect();
+        let owners: Vec<MemberId> = self.owners().collect();
         let owner = owners.into_iter().find(|owner| self.has_token(owner, now, refill))?;
         let range = (owner, MemberId([0; 32]))..=(owner, MemberId([255; 32]));
         let key = self.notes.range(range).max_by_key(|(_, (epoch, _))| *epoch).map(|(key, _)| *key)?;
         self.notes.remove(&key).map(|(_, queued)| (key.1, queued))
+    }
+
+    /// Whose notes wait, each once: asked for at every turn, and one owner's may wait for every link.
+    fn owners(&self) -> impl Iterator<Item = MemberId> {
+        let first = self.notes.first_key_value().map(|((owner, _), _)| *owner);
+        core::iter::successors(first, |owner| {
+            let last = (*owner, MemberId([255; 32]));
+            let next = self.notes.range((Bound::Excluded(last), Bound::Unbounded)).next();
+            next.map(|((owner, _), _)| *owner)
+        })
     }
 
     fn take_about(&mut self, owner: &MemberId) -> Vec<(MemberId, Queued)> {
@@ -562,7 +572,7 @@ impl Waiting {
         let due = |owner: &MemberId| {
             self.buckets.get(owner).map_or(Mono::default(), |(_, since)| *since + self.refill)
         };
-        self.notes.keys().map(|(owner, _)| due(owner)).min()
+        self.owners().map(|owner| due(&owner)).min()
     }
 
     pub(crate) fn link_down(&mut self, from: &MemberId) {
