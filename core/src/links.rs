@@ -2,13 +2,14 @@
 
 use crate::{
     certificate::Certificate,
-    crypto::{Hash, ShortHash},
+    crypto::{Hash, ShortHash, hash},
     event::Lane,
     id::MemberId,
     limits::{
         CHARGE_MAX, CHARGE_PER_SECOND, DIAL_WAIT_MAX, DIAL_WAIT_MIN, FAILED_MEMORY, LANE_QUEUE_MAX,
         SERVED_MIN, SERVED_RATE,
     },
+    tags::HASH_FAILED,
     time::Mono,
     trie::Prefix,
     wire::{Bundle, Want},
@@ -221,11 +222,13 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
-    pub(crate) fn contains(&self, hash: &Hash) -> bool {
-        self.set.contains(hash)
+    /// Whether these bytes, body and signature, failed before. Costs a hash only while some are remembered.
+    pub(crate) fn contains(&self, record: &[u8]) -> bool {
+        !self.set.is_empty() && self.set.contains(&hash(HASH_FAILED, &[record]))
     }
 
-    pub(crate) fn insert(&mut self, hash: Hash) {
+    pub(crate) fn insert(&mut self, record: &[u8]) {
+        let hash = hash(HASH_FAILED, &[record]);
         if self.set.insert(hash) {
             self.order.push_back(hash);
         }

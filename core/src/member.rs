@@ -6,7 +6,7 @@ use crate::{
     config::{Config, ConfigError, LocalIdentity, Stored},
     contact::Contacts,
     counters::Counters,
-    crypto::{Hash, Signer, Verifier},
+    crypto::{Hash, Signer},
     event::{Event, Lane, Refused},
     gossip::Gossip,
     id::MemberId,
@@ -465,10 +465,6 @@ impl Member {
     /// How long a new link is kept without need.
     pub(crate) fn keep(&self) -> Duration {
         self.state.params.delta * KEEP_DELTAS
-    }
-
-    pub(crate) fn verifier(&self) -> Arc<dyn Verifier> {
-        Arc::clone(&self.config.verifier)
     }
 
     /// Puts a frame on a lane; drops and counts it if the lane is full.

@@ -4,14 +4,14 @@ use crate::{
     accusation::{Accusation, AccusationError},
     action::{Misbehaviour, Notice},
     certificate::{Certificate, CertificateError},
-    crypto::{self, PublicKey, Signed},
+    config::Config,
+    crypto::{PublicKey, Signed},
     id::MemberId,
     limits::{CERTIFICATE_MAX, NOTE_BUCKET, QUEUE_PER_LINK, RECORD_MAX, WAITING_NOTES_MAX},
     links::Queued,
     member::Member,
     note::{Note, NoteError},
     state::{Adopted, Consider},
-    tags::HASH_FAILED,
     time::{Mono, Now},
     wire::{Bundle, Frame, Want, brief},
 };
@@ -187,18 +187,25 @@ impl Member {
         }
     }
 
-    /// Checks a signature once; a failure is remembered for (body, signature) only (R10).
     fn verify(&mut self, key: &PublicKey, signed: &Signed) -> bool {
-        let pair = crypto::hash(HASH_FAILED, &[signed.bytes()]);
-        if self.failed.contains(&pair) {
+        self.check(signed.bytes(), |config| signed.verify(&*config.verifier, key))
+    }
+
+    pub(crate) fn verify_certificate(&mut self, certificate: &Certificate) -> bool {
+        self.check(certificate.der(), |config| certificate.verify(&config.root, &*config.verifier))
+    }
+
+    /// Checks a record's signature once; a failure is remembered for (body, signature) only (R10).
+    fn check(&mut self, record: &[u8], holds: impl FnOnce(&Config) -> bool) -> bool {
+        if self.failed.contains(record) {
             return false;
         }
         self.verifies = self.verifies.saturating_sub(1);
         self.counters.verified += 1;
-        let good = signed.verify(&*self.verifier(), key);
+        let good = holds(&self.config);
         if !good {
             self.counters.failed += 1;
-            self.failed.insert(pair);
+            self.failed.insert(record);
         }
         good
     }
@@ -253,21 +260,6 @@ impl Member {
             return Err(Fate::Bad);
         }
         Ok(Arc::new(certificate))
-    }
-
-    pub(crate) fn verify_certificate(&mut self, certificate: &Certificate) -> bool {
-        let pair = crypto::hash(HASH_FAILED, &[certificate.der()]);
-        if self.failed.contains(&pair) {
-            return false;
-        }
-        self.verifies = self.verifies.saturating_sub(1);
-        self.counters.verified += 1;
-        let good = certificate.verify(&self.config.root, &*self.config.verifier);
-        if !good {
-            self.counters.failed += 1;
-            self.failed.insert(pair);
-        }
-        good
     }
 
     /// A certificate without a note: a renewal of a member that is known. Strangers need a note.

@@ -71,6 +71,7 @@ impl Table {
         let mut rest = batch.as_slice();
         let mut old = core::mem::take(Arc::make_mut(&mut self.runs)).into_iter();
         let (mut runs, mut added) = (Vec::with_capacity(old.len()), 0);
+        let mut merged = Vec::new();
         while let Some(first) = rest.first() {
             // An entry before all others belongs to the first run.
             let begun = old.as_slice().partition_point(|run| {
@@ -85,7 +86,8 @@ impl Table {
             };
             let (batch, later) = rest.split_at(here);
             rest = later;
-            let merged = merge(order, &run.entries, batch);
+            merged.clear();
+            merge(order, &run.entries, batch, &mut merged);
             added += merged.len() - run.entries.len();
             runs.extend(cut(&merged));
         }
@@ -178,9 +180,9 @@ fn cut(entries: &[Entry]) -> impl Iterator<Item = Run> {
     entries.chunks(entries.len().div_ceil(pieces).max(1)).map(Run::new)
 }
 
-/// Both sorted lists in one; of equal entries `old`'s. Few come to many: what lies between them is copied in one piece.
-fn merge<I: Ids + ?Sized>(order: &Order<'_, I>, mut old: &[Entry], new: &[Entry]) -> Vec<Entry> {
-    let mut out = Vec::with_capacity(old.len() + new.len());
+/// Appends both sorted lists as one; of equal entries `old`'s. Few come to many: what lies between them is copied in one
+/// piece.
+fn merge<I: Ids + ?Sized>(order: &Order<'_, I>, mut old: &[Entry], new: &[Entry], out: &mut Vec<Entry>) {
     for entry in new {
         let (before, after) = old.split_at(old.partition_point(|held| order.cmp(held, entry).is_lt()));
         out.extend_from_slice(before);
@@ -190,7 +192,6 @@ fn merge<I: Ids + ?Sized>(order: &Order<'_, I>, mut old: &[Entry], new: &[Entry]
         old = after;
     }
     out.extend_from_slice(old);
-    out
 }
 
 /// The members between two gaps, from both ends.

@@ -229,7 +229,9 @@ pub(super) fn find<I: Ids + ?Sized>(ids: &I, entries: &[Entry], id: &MemberId) -
 fn split<'a, I: Ids + ?Sized>(ids: &I, mut entries: &'a [Entry], depth: u8) -> [&'a [Entry]; 16] {
     core::array::from_fn(|child| {
         let of = |entry: &Entry| usize::from(nibble(&ids.id(entry.index).0, depth));
-        let (part, rest) = entries.split_at(entries.partition_point(|entry| of(entry) <= child));
+        // Runs are short: one pass looks at fewer entries than 16 searches.
+        let len = entries.iter().take_while(|entry| of(entry) <= child).count();
+        let (part, rest) = entries.split_at(len);
         entries = rest;
         part
     })
