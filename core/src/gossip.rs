@@ -383,7 +383,7 @@ impl Member {
         }
         let until = now + self.state.params.delta * 2;
         self.gossip.pulls.insert(want.id, Pull { from, want: want.clone(), until, others });
-        self.gossip.pulls_at = self.gossip.pulls_at.or(Some(now + self.state.params.delta / 8));
+        self.gossip.pulls_at = self.gossip.pulls_at.or_else(|| Some(now + self.state.params.delta / 8));
         self.send(from, Lane::Records, Frame::Want(alloc::vec![want]).encode());
     }
 

@@ -86,7 +86,9 @@ pub const PULLS_MAX: usize = 16_384;
 pub const ANNOUNCERS_MAX: usize = 4;
 /// Notes that wait for their owner's bucket (R12): more owners than that do not empty theirs within Δ.
 pub const WAITING_NOTES_MAX: usize = 4096;
-/// Time between saved snapshots of the view.
+/// Time before the first snapshot of the view, and between the first and the second; then it doubles.
+pub const SNAPSHOT_FIRST: Duration = Duration::from_secs(2);
+/// Longest time between snapshots of a view that changes.
 pub const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
 /// A certificate is pushed along with a note to peers that may not have it yet, this long after it came.
 pub const CERTIFICATE_NEWS: Duration = Duration::from_secs(30);

@@ -10,7 +10,7 @@ use crate::{
     event::{Event, Lane, Refused},
     gossip::Gossip,
     id::MemberId,
-    limits::{ADDRS_MAX, SIGNS_PER_EVENT, SNAPSHOT_EVERY, TAGS_MAX, VERIFIES_PER_EVENT},
+    limits::{ADDRS_MAX, SIGNS_PER_EVENT, SNAPSHOT_EVERY, SNAPSHOT_FIRST, TAGS_MAX, VERIFIES_PER_EVENT},
     links::{Dials, Failed, Link, Served},
     monitor::Monitor,
     outbox::{Out, Outbox},
@@ -92,6 +92,7 @@ pub struct Member {
     pub(crate) next_dials: Mono,
     next_sweep: Mono,
     pub(crate) next_snapshot: Mono,
+    snapshot_wait: Duration,
     snapshot_news: u64,
     /// When a member that leaves is done.
     leaves: Option<Mono>,
@@ -162,7 +163,8 @@ impl Member {
             duties: Vec::new(),
             next_dials: now.mono,
             next_sweep: now.mono,
-            next_snapshot: now.mono + SNAPSHOT_EVERY,
+            next_snapshot: now.mono + SNAPSHOT_FIRST,
+            snapshot_wait: SNAPSHOT_FIRST,
             snapshot_news: 0,
             leaves: None,
             config,
@@ -365,13 +367,13 @@ impl Member {
             let all: Vec<MemberId> = self.links.keys().copied().collect();
             all.into_iter().for_each(|member| self.hang_up(member, HangUp::Leaving));
         }
-        if now.mono >= self.next_snapshot {
-            self.next_snapshot = now.mono + SNAPSHOT_EVERY;
-            if self.snapshot_news != self.news {
-                self.snapshot_news = self.news;
-                self.sequence += 1;
-                self.out.push(Out::Persist { seq: self.sequence, what: Persist::Records });
-            }
+        // Soon after the first news, then less and less often: a crash must not cost all that was learnt.
+        if now.mono >= self.next_snapshot && self.snapshot_news != self.news {
+            self.next_snapshot = now.mono + self.snapshot_wait;
+            self.snapshot_wait = (self.snapshot_wait * 2).min(SNAPSHOT_EVERY);
+            self.snapshot_news = self.news;
+            self.sequence += 1;
+            self.out.push(Out::Persist { seq: self.sequence, what: Persist::Records });
         }
         if now.mono < self.next_sweep {
             return;

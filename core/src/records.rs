@@ -561,9 +561,8 @@ impl Waiting {
     /// When the first of those that wait may be taken.
     pub(crate) fn next(&self) -> Option<Mono> {
         // A bucket that is not kept is full.
-        let due = |owner: &MemberId| {
-            self.buckets.get(owner).map_or(Mono::default(), |(_, since)| *since + self.refill)
-        };
+        let due =
+            |owner: &MemberId| self.buckets.get(owner).map_or(Mono(0), |(_, since)| *since + self.refill);
         self.owners().map(|owner| due(&owner)).min()
     }
 

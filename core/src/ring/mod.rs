@@ -238,7 +238,7 @@ impl<I: Ids + ?Sized> Order<'_, I> {
     fn cmp(&self, a: &Entry, b: &Entry) -> Ordering {
         match a.prefix.cmp(&b.prefix) {
             Ordering::Equal => self.cmp_full(a.index, &self.place(self.ids.id(b.index))),
-            cmp => cmp,
+            cmp @ (Ordering::Less | Ordering::Greater) => cmp,
         }
     }
 
@@ -246,7 +246,7 @@ impl<I: Ids + ?Sized> Order<'_, I> {
     fn cmp_place(&self, entry: &Entry, place: &Place<'_>) -> Ordering {
         match entry.prefix.cmp(&self.prefix(&place.position)) {
             Ordering::Equal => self.cmp_full(entry.index, place),
-            cmp => cmp,
+            cmp @ (Ordering::Less | Ordering::Greater) => cmp,
         }
     }
 
