@@ -85,6 +85,7 @@ impl Member {
             Ok(Frame::Ask(ask)) => self.on_ask(from, &ask),
             Ok(Frame::Tell(tell)) => self.on_tell(from, &tell, now),
             Ok(Frame::Clock(wall)) => self.on_clock(from, wall, now),
+            Ok(Frame::ClockAsk) => self.tell_clock(from, now),
             Err(FrameError::Unknown) => self.counters.unknown += 1,
             Err(FrameError::Malformed) => self.misbehaved(from, Misbehaviour::Malformed, now.mono),
             Err(FrameError::TooLarge) => self.misbehaved(from, Misbehaviour::TooLarge, now.mono),

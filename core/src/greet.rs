@@ -2,16 +2,13 @@
 
 use crate::{
     accusation::Accusation,
-    action::Notice,
     event::Lane,
     id::MemberId,
     member::Member,
-    outbox::Out,
     time::{Mono, Now},
     wire::{Frame, Hello},
 };
 use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
-use core::time::Duration;
 
 /// This build's minor version of the wire.
 const MINOR: u16 = 0;
@@ -64,7 +61,7 @@ impl Member {
         }
     }
 
-    fn may_tell(&mut self, peer: &MemberId, now: Mono) -> bool {
+    pub(crate) fn may_tell(&mut self, peer: &MemberId, now: Mono) -> bool {
         let delta = self.state.params.delta;
         let Some(link) = self.links.get_mut(peer) else { return false };
         let may = link.told == Mono(0) || now.since(link.told) >= delta;
@@ -94,14 +91,6 @@ impl Member {
     pub(crate) fn tell_clock(&mut self, peer: MemberId, now: Now) {
         if self.may_tell(&peer, now.mono) {
             self.send(peer, Lane::Urgent, Frame::Clock(now.wall.0).encode());
-        }
-    }
-
-    pub(crate) fn on_clock(&mut self, from: MemberId, wall: u64, now: Now) {
-        let ahead_ms = i64::try_from(i128::from(wall) - i128::from(now.wall.0)).unwrap_or(i64::MAX);
-        let off = Duration::from_millis(ahead_ms.unsigned_abs());
-        if off > self.state.params.allowance && self.may_tell(&from, now.mono) {
-            self.out.push(Out::Notify(Notice::ClockWrong { ahead_ms, peer: from }));
         }
     }
 

@@ -112,6 +112,7 @@ pub mod time;
 pub mod trie;
 pub mod view;
 
+mod clock;
 mod command;
 mod contact;
 mod gossip;

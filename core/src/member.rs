@@ -3,6 +3,7 @@
 use crate::{
     action::{Action, HangUp, Misbehaviour, Notice, Persist, Why},
     certificate::Certificate,
+    clock::Jump,
     config::{Config, ConfigError, LocalIdentity, Stored},
     contact::Contacts,
     counters::Counters,
@@ -69,6 +70,7 @@ pub struct Member {
     pub(crate) waiting: Waiting,
     pub(crate) gossip: Gossip,
     pub(crate) contacts: Contacts,
+    pub(crate) jump: Jump,
     pub(crate) out: Outbox,
     digest: Hash,
     pub(crate) rng: Rng,
@@ -149,6 +151,7 @@ impl Member {
             gossip: Gossip::default(),
             out: Outbox::default(),
             digest: [0; 32],
+            jump: Jump::default(),
             rng,
             counters: Counters { signed: 1, ..Counters::default() },
             news: 0,
@@ -237,14 +240,18 @@ impl Member {
             self.set_back(late, false, now.mono);
             self.monitor.set_back(late);
         }
-        // R9: a jump of the wall clock against the monotonic one expires nothing; our own note is renewed.
+        // R9: a jump of the wall clock against the monotonic one expires nothing.
         let wall = now.wall.0.abs_diff(self.now.wall.0);
         let mono = now.mono.since(self.now.mono).as_millis() as u64;
         if Duration::from_millis(wall.abs_diff(mono)) > self.state.params.allowance / 2 {
-            self.own.mark_stale();
-            self.own_due = Some(now.mono);
+            self.on_clock_jump(now);
         }
         self.now = now;
+    }
+
+    /// The own note is looked at again.
+    pub(crate) fn wake_own_note(&mut self, now: Mono) {
+        self.own_due = Some(now);
     }
 
     /// R4: each stretch is set back once.
@@ -259,6 +266,7 @@ impl Member {
     /// All that follows from an event and from time.
     fn turn(&mut self, now: Now) {
         self.work(now);
+        self.tend_clock(now);
         self.state.enter(now.mono);
         self.fire_timers(now);
         self.settle(now);
@@ -437,6 +445,7 @@ impl Member {
         }
         let candidates = [
             (self.leaves, Why::OwnNote),
+            (self.jump.next(), Why::OwnNote),
             (self.own_due, Why::OwnNote),
             (self.state.next_timer(), Why::Suspicion),
             (self.monitor.next().filter(|_| self.watches()), Why::Monitor),

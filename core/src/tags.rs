@@ -38,6 +38,9 @@ pub const FRAME_REDIRECT: u8 = 7;
 /// "Your note is out of time here."
 pub const FRAME_CLOCK: u8 = 8;
 
+/// "What does your wall clock show?"
+pub const FRAME_CLOCK_ASK: u8 = 9;
+
 /// Datagrams: first byte.
 pub const DATAGRAM_PING: u8 = 1;
 /// The answer to a ping.

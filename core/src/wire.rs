@@ -107,6 +107,8 @@ pub(crate) enum Frame<'a> {
     Redirect(Vec<Summary>),
     /// "Your note's time is wrong here; my wall clock says this", in ms.
     Clock(u64),
+    /// "What does yours say?"
+    ClockAsk,
 }
 
 /// Why a frame was not taken.
@@ -141,6 +143,10 @@ impl<'a> Frame<'a> {
             }
             tags::FRAME_REDIRECT => Ok(Self::Redirect(list(body, ANNOUNCE_MAX)?)),
             tags::FRAME_CLOCK => Ok(Self::Clock(strict(body)?)),
+            tags::FRAME_CLOCK_ASK => {
+                let () = strict(body)?;
+                Ok(Self::ClockAsk)
+            }
             _ => Err(FrameError::Unknown),
         }
     }
@@ -163,6 +169,7 @@ impl<'a> Frame<'a> {
             Self::Tell(tell) => framed(tags::FRAME_WALK_TELL, tell),
             Self::Redirect(summaries) => framed(tags::FRAME_REDIRECT, summaries),
             Self::Clock(wall) => framed(tags::FRAME_CLOCK, wall),
+            Self::ClockAsk => framed(tags::FRAME_CLOCK_ASK, &()),
         }
     }
 }

@@ -126,6 +126,24 @@ fn r15_a_clone_at_the_same_epoch_is_jumped_above() {
 }
 
 #[test]
+fn r9_a_clock_that_jumps_expires_nothing_and_is_checked_first() {
+    let mut world = settled(10, 7, 1);
+    world.run_for(s(5));
+    let before = world.sees(3, 3).unwrap().epoch;
+    world.skew(3, 48 * 3600 * 1000);
+    world.run_for(s(10));
+    let told = |seen: &Observed| seen.observer == 3 && matches!(seen.notice, Notice::ClockWrong { .. });
+    assert!(world.observed().iter().any(told), "its neighbours say that its clock is wrong");
+    assert_eq!(world.sees(3, 3).unwrap().epoch, before, "no note was dated by it");
+    assert!(world.settled(), "nothing expired:\n{}", world.explain());
+    world.skew(3, 0);
+    let renewed = |world: &World| world.sees(3, 3).unwrap().epoch > before;
+    assert!(world.run_until_condition(s(10), renewed).is_some(), "back in time, it renews its note");
+    world.settles_within(s(10));
+    assert_eq!(world.removals(Mono(0)), []);
+}
+
+#[test]
 fn leaving_is_no_death() {
     let mut world = settled(10, 7, 1);
     let since = world.now();
