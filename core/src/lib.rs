@@ -67,7 +67,7 @@
 //! | R6 | duty to accuse a Down member; hold | [`probe`], [`monitor`], [`state`] (verdict) | state: `r6_a_down_member_without_support_is_held_and_then_returns`; sim: `r6_a_crashed_member_stays_down_when_the_network_grows` |
 //! | R7 | what is pushed, what is announced | [`gossip`] | tests: the golden transcripts pin it (`r3_rebuttal`, `r4_silence`) |
 //! | R8 | gray members: the flag is in the note and honoured; nobody sets it yet | [`note`], [`state`] | none yet |
-//! | R9 | leases, renewal, clocks | [`state`], [`own`], [`greet`] | state: `r9_whatever_is_out_of_lease_is_forgotten_with_its_accusations`; sim: `r9_leases_are_renewed` |
+//! | R9 | leases, renewal, clocks | [`state`], [`own`], [`clock`] | state: `r9_whatever_is_out_of_lease_is_forgotten_with_its_accusations`; sim: `r9_leases_are_renewed`, `r9_a_clock_that_jumps_expires_nothing_and_is_checked_first` |
 //! | R10 | duplicate, refusal, misbehaviour | [`records`], [`links`] | sim: `r10_garbage_ahead_of_the_genuine_rebuttal_removes_nobody` |
 //! | R11 | fairness between links | [`records`], [`links`] | sim: `r11_a_silent_member_does_not_slow_its_neighbours` |
 //! | R12 | how often notes are forwarded, how often members are dialled | [`records`], [`own`], [`links`] | sim: `r12_of_two_notes_with_one_epoch_all_keep_the_lower_hash` |

@@ -1,4 +1,9 @@
 //! Records that come in: checked cheap things first, signatures last and once (R10, R11, R12).
+//!
+//! **R10, refusals.** The rule asks that a refusal be remembered per peer for Δ doubling to 60 s, and forgotten when the note
+//! or the out-set in question changes. It is not remembered here at all: what is refused costs no signature check, is
+//! charged to the link that brings it (R11), and a peer whose walks bring only refusals is walked with ever less often
+//! (R13). That bounds the same waste without a memory that a peer can fill and that must be voided at every change.
 
 use crate::{
     accusation::{Accusation, AccusationError},
