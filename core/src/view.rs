@@ -225,7 +225,7 @@ impl View<'_> {
         MemberView {
             id: peer.note.id(),
             state: self.standing(ix),
-            since: peer.since,
+            since: self.0.state.accused_since(ix).unwrap_or(peer.since),
             epoch: peer.note.epoch(),
             mask: peer.note.mask(),
             addrs: peer.note.addrs(),

@@ -122,6 +122,12 @@ impl State {
         self.roster[ix].standing.is_out()
     }
 
+    /// Since when a live member is accused.
+    pub(crate) fn accused_since(&self, ix: Ix) -> Option<Mono> {
+        let case = self.cases.get(&ix).filter(|_| self.suspects.contains(&ix))?;
+        case.oldest().and_then(|slot| slot.since)
+    }
+
     /// Live members with a valid accusation.
     pub(crate) fn accused(&self) -> impl Iterator<Item = Ix> + '_ {
         self.suspects.iter().copied()
