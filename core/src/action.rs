@@ -227,3 +227,27 @@ pub enum Notice {
     /// No seed answers; it goes on trying.
     SeedsUnreachable,
 }
+
+impl Notice {
+    /// Whom it is about; `None` if it is about this member itself or the network.
+    pub fn subject(&self) -> Option<MemberId> {
+        match self {
+            Self::Up { member, .. }
+            | Self::Rebutted { member, .. }
+            | Self::Gray { member }
+            | Self::Left { member }
+            | Self::Expired { member }
+            | Self::Updated { member, .. }
+            | Self::Equivocation { member, .. } => Some(*member),
+            Self::Accused { accusation } | Self::Down { accusation } => Some(accusation.accused),
+            Self::Misbehaviour { peer, .. } | Self::ClockWrong { peer, .. } | Self::Slow { peer, .. } => {
+                Some(*peer)
+            }
+            Self::Joined { .. }
+            | Self::AccusedMyself { .. }
+            | Self::IdentityInUse { .. }
+            | Self::EpochOverrun { .. }
+            | Self::SeedsUnreachable => None,
+        }
+    }
+}

@@ -40,7 +40,7 @@ impl History {
 
     /// Those about `member`, oldest first. O(kept).
     pub fn of(&self, member: MemberId) -> impl DoubleEndedIterator<Item = &Transition> {
-        self.iter().filter(move |transition| subject(&transition.notice) == Some(member))
+        self.iter().filter(move |transition| transition.notice.subject() == Some(member))
     }
 
     /// How many fell out.
@@ -58,7 +58,7 @@ impl History {
             self.forget_one();
         }
         let notice = notice.clone();
-        self.count(subject(&notice), 1);
+        self.count(notice.subject(), 1);
         self.entries.push_back(Transition { seq: self.next, at: now.mono, wall: now.wall, notice });
         self.next += 1;
     }
@@ -66,12 +66,12 @@ impl History {
     /// The oldest entry of all, if nobody has more than its subject; else the oldest one of who has the most.
     fn forget_one(&mut self) {
         let Some(&(most, whose)) = self.order.last() else { return };
-        let of = |entry: &Transition| subject(&entry.notice);
+        let of = |entry: &Transition| entry.notice.subject();
         let first = self.entries.front().map(of);
         let fair = first.is_some_and(|first| self.counts.get(&first) == Some(&most));
         let at = if fair { Some(0) } else { self.entries.iter().position(|entry| of(entry) == whose) };
         if let Some(gone) = at.and_then(|at| self.entries.remove(at)) {
-            self.count(subject(&gone.notice), -1);
+            self.count(gone.notice.subject(), -1);
         }
     }
 
@@ -88,24 +88,6 @@ impl History {
 
 fn is_transition(notice: &Notice) -> bool {
     !matches!(notice, Notice::Misbehaviour { .. } | Notice::Slow { .. } | Notice::Updated { .. })
-}
-
-/// Whom a notice is about; `None` if it is about this member itself or the network.
-pub fn subject(notice: &Notice) -> Option<MemberId> {
-    match notice {
-        Notice::Up { member, .. }
-        | Notice::Rebutted { member, .. }
-        | Notice::Gray { member }
-        | Notice::Left { member }
-        | Notice::Expired { member }
-        | Notice::Updated { member, .. }
-        | Notice::Equivocation { member, .. } => Some(*member),
-        Notice::Accused { accusation } | Notice::Down { accusation } => Some(accusation.accused),
-        Notice::Misbehaviour { peer, .. } | Notice::ClockWrong { peer, .. } | Notice::Slow { peer, .. } => {
-            Some(*peer)
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]

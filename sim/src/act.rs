@@ -183,7 +183,7 @@ impl World {
     }
 
     fn observe(&mut self, observer: usize, notice: Notice) {
-        self.record(7, observer, crate::check::subject(&notice).as_ref(), &[]);
+        self.record(7, observer, notice.subject().as_ref(), &[]);
         self.observed.push(Observed { at: self.now, observer, notice });
     }
 

@@ -4,29 +4,10 @@ use crate::world::{Observed, World};
 use core::{fmt::Write as _, time::Duration};
 use ifrit_core::{
     action::Notice,
-    id::MemberId,
     time::Mono,
     view::{MemberView, State},
 };
 use std::collections::BTreeSet;
-
-/// Whom a notice is about; `None` if about nobody else.
-pub fn subject(notice: &Notice) -> Option<MemberId> {
-    match notice {
-        Notice::Up { member, .. }
-        | Notice::Rebutted { member, .. }
-        | Notice::Gray { member }
-        | Notice::Left { member }
-        | Notice::Expired { member }
-        | Notice::Updated { member, .. }
-        | Notice::Equivocation { member, .. } => Some(*member),
-        Notice::Accused { accusation } | Notice::Down { accusation } => Some(accusation.accused),
-        Notice::Misbehaviour { peer, .. } | Notice::ClockWrong { peer, .. } | Notice::Slow { peer, .. } => {
-            Some(*peer)
-        }
-        _ => None,
-    }
-}
 
 impl World {
     /// Members whose process runs, or is paused.

@@ -171,7 +171,7 @@ pub(crate) async fn who_leaves_is_out_at_once<D: Driver>() {
     let mut events = cluster.members[0].events();
     assert_eq!(D::within("leave", leaver.leave()).await, Ok(()));
     cluster.everywhere::<D>("left everywhere", move |view| state_of(&view, &id) == Some(State::Left)).await;
-    let about = |notice: &Notice| ifrit_node::history::subject(notice) == Some(id);
+    let about = |notice: &Notice| notice.subject() == Some(id);
     let first = told::<D>(&mut events, "Left is told", about).await;
     assert_eq!(first, Notice::Left { member: id }, "nobody accused it first");
     cluster.complete::<D>().await;
