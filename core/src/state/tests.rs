@@ -340,3 +340,26 @@ fn r2_a_leave_at_an_equal_epoch_counts_before_and_after_the_timer() {
     assert_eq!(late.roster[ix(&late, 0)].standing, super::Standing::Left);
     assert_eq!(shown(&mut late), shown(&mut early));
 }
+
+#[test]
+fn r6_ages_run_over_a_held_member_once_it_has_left() {
+    let network = network(RINGS);
+    let mut state = world(&network);
+    let chain = before(&state, 0, 0);
+    let delta = u64::from(network.delta_ms);
+    // chain[0] goes down over chain[1], and is held once chain[1] is back.
+    state.accuse(accuse(&network, chain[2], chain[1], 0, 1), now(1).mono);
+    fire_all(&mut state, now(1 + 2 * delta));
+    state.accuse(accuse(&network, chain[2], chain[0], 0, 1), now(2 + 2 * delta).mono);
+    fire_all(&mut state, now(2 + 4 * delta));
+    let back = now(3 + 4 * delta);
+    state.adopt(certificate(chain[1]), note(&network, chain[1], 2, &[], false), back);
+    assert!(state.case(ix(&state, chain[0])).is_some_and(|case| case.hold.is_some()));
+    // An accusation over it is valid, and its age stands still; when it leaves, the age runs.
+    state.accuse(accuse(&network, chain[1], 0, 0, 1), back.mono);
+    assert!(state.is_accused(ix(&state, 0)));
+    let age = |state: &State| state.case(ix(state, 0)).and_then(|case| case.oldest()).is_some();
+    assert!(!age(&state));
+    state.adopt(certificate(chain[0]), note(&network, chain[0], 2, &[], true), back);
+    assert!(age(&state));
+}

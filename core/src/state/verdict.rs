@@ -281,6 +281,10 @@ impl State {
         let case = self.cases.remove(&ix)?;
         self.suspects.remove(&ix);
         self.downs.remove(&ix);
+        if case.hold.is_some() {
+            // It may stay out by its own word, and then ages over it run from now on.
+            self.disturb(ix);
+        }
         if let Some(timer) = case.timer {
             self.timers.remove(&(timer, ix));
         }
