@@ -106,3 +106,30 @@ fn r3_an_answer_arrives_under_loss() {
         assert_eq!(world.removals(Mono(0)), [], "seed {seed}");
     }
 }
+
+/// R3's amplification, as `own` states it: t liars that accuse everybody they follow, on every ring, without end, get
+/// few answers, and then none: their rings are disabled.
+#[test]
+fn r3_what_t_liars_make_others_sign_is_bounded_and_ends() {
+    const MEMBERS: usize = 24;
+    let (t, k) = (3, 7);
+    let mut world = settled(MEMBERS, k, 1);
+    world.run_for(s(10));
+    (0..t).for_each(|liar| world.mark_liar(liar));
+    let signed =
+        |world: &World| -> u64 { (t..MEMBERS).map(|node| world.member(node).counters().rebuttals).sum() };
+    let attack = |world: &mut World, span: Duration| {
+        let (before, end) = (signed(world), world.now() + span);
+        while world.now() < end {
+            for liar in 0..t {
+                (0..k).for_each(|ring| world.slander(liar, world.along(ring, liar, 1), ring));
+            }
+            world.run_for(s(1) / 10);
+        }
+        signed(world) - before
+    };
+    let answers = attack(&mut world, s(20));
+    assert!(answers > 0 && answers <= 2 * t as u64 * u64::from(k), "{answers} answers");
+    assert_eq!(attack(&mut world, s(10)), 0, "nothing stands");
+    assert_eq!(world.removals(Mono(0)), []);
+}
