@@ -153,7 +153,7 @@ impl Contacts {
 impl Member {
     pub(crate) fn on_link_up(&mut self, member: MemberId, der: &[u8], now: Now) {
         let dialed = self.dials.completed(&member);
-        let certificate = match self.link_certificate(&member, der, now) {
+        let certificate = match self.link_certificate(&member, der) {
             Ok(certificate) => certificate,
             Err(kind) => {
                 self.counters.misbehaved += 1;
@@ -190,12 +190,7 @@ impl Member {
     }
 
     /// TLS checked it; the core believes its own eyes.
-    fn link_certificate(
-        &mut self,
-        id: &MemberId,
-        der: &[u8],
-        _now: Now,
-    ) -> Result<Arc<Certificate>, Misbehaviour> {
+    fn link_certificate(&mut self, id: &MemberId, der: &[u8]) -> Result<Arc<Certificate>, Misbehaviour> {
         if let Some(peer) = self.state.roster.by_id(id).filter(|peer| peer.certificate.der() == der) {
             return Ok(Arc::clone(&peer.certificate));
         }

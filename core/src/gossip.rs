@@ -80,7 +80,7 @@ impl Member {
             Ok(Frame::Hello(hello)) => self.on_hello(from, hello, now),
             Ok(Frame::Records(bundles)) => self.on_records(from, &bundles, now),
             Ok(Frame::Announce(summaries)) => self.on_announce(from, &summaries, now),
-            Ok(Frame::Redirect(summaries)) => self.on_redirect(from, &summaries, now),
+            Ok(Frame::Redirect(summaries)) => self.on_redirect(from, &summaries),
             Ok(Frame::Want(wants)) => self.on_want(from, &wants, now),
             Ok(Frame::Ask(ask)) => self.on_ask(from, &ask),
             Ok(Frame::Tell(tell)) => self.on_tell(from, &tell, now),
@@ -262,7 +262,7 @@ impl Member {
         summaries.iter().for_each(|summary| self.consider_summary(from, summary));
     }
 
-    fn on_redirect(&mut self, from: MemberId, summaries: &[Summary], _now: Now) {
+    fn on_redirect(&mut self, from: MemberId, summaries: &[Summary]) {
         summaries.iter().for_each(|summary| self.consider_summary(from, summary));
     }
 

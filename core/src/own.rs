@@ -3,7 +3,8 @@
 //! **Amplification (R3).** A rebuttal is one note, which each member pushes to at most `FAN_OUT` others: at most 4 × 300 B =
 //! 1.2 kB per member. A ring is disabled for its first valid accusation, or its second without one, so each of the t·k places
 //! of t liars gets at most 2 answers in [`RING_BACK_MIN`]: at k = 23, t = 11 that is 11 · 23 · 2 · 1.2 kB / 600 s = 1.0 kB/s
-//! per member. More than t liars before one victim get an answer per Δ/2 without end: 1.2 kB per Δ/2 and victim.
+//! per member, as long as the closest predecessors there stay who they are: a change brings a ring back at once. More than t
+//! liars before one victim get an answer per Δ/2 without end: 1.2 kB per Δ/2 and victim.
 
 use crate::{
     accusation::Accusation,
