@@ -33,12 +33,14 @@
 //! ```
 
 mod act;
+pub mod adversary;
 pub mod brain;
 pub mod check;
 pub mod control;
 pub mod crypto;
 mod dial;
 mod happen;
+pub mod invariant;
 pub mod lies;
 pub mod net;
 pub mod network;
@@ -46,9 +48,11 @@ mod node;
 pub mod queue;
 pub mod rings;
 pub mod rng;
+pub mod run;
 pub mod story;
 pub mod tamper;
 pub mod transport;
+pub mod views;
 pub mod wire;
 pub mod world;
 

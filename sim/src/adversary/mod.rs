@@ -1,0 +1,57 @@
+//! Members that lie, one strategy per file. Each owns its own key only, and knows whom everybody knows.
+//!
+//! To add one: a file beside this one with a `STRATEGY`, and its line in [`STRATEGIES`].
+
+mod false_accuser;
+
+use crate::tamper::Tamper;
+use ifrit_core::{id::MemberId, time::Mono};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+/// A way to lie.
+#[derive(Debug)]
+pub struct Strategy {
+    /// Its name in scenario files.
+    pub name: &'static str,
+    /// What an attacker would gain, and the rule that stops it, in a line.
+    pub about: &'static str,
+    /// The parameters that it reads, each with its default (TOML) and what it means.
+    pub params: &'static [(&'static str, &'static str, &'static str)],
+    /// Makes one liar.
+    ///
+    /// # Errors
+    /// What is wrong with the parameters: a sentence that names the key.
+    pub make: fn(Plan<'_>) -> Result<Box<dyn Tamper>, String>,
+}
+
+/// Every strategy, by name.
+pub const STRATEGIES: &[Strategy] = &[false_accuser::STRATEGY];
+
+/// The strategy of that name.
+pub fn strategy(name: &str) -> Option<&'static Strategy> {
+    STRATEGIES.iter().find(|strategy| strategy.name == name)
+}
+
+/// What a liar is told before the run. It lies from `from` to `until` only; the runner sees to that.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// The `params` table of the scenario; keys that [`Strategy::params`] does not list have been refused.
+    pub params: &'a toml::Table,
+    /// Its number.
+    pub me: usize,
+    /// Ids of all members, by number.
+    pub ids: &'a [MemberId],
+    /// Numbers of all members of this entry, itself included, in order.
+    pub colluders: &'a [usize],
+    /// What the colluders of this entry share.
+    pub board: Board,
+    /// On its own clock.
+    pub from: Mono,
+    /// On its own clock; [`Mono::NEVER`] if it lies until the end.
+    pub until: Mono,
+    /// Chance of its own: 64 bits.
+    pub chance: u64,
+}
+
+/// A blackboard that colluders share, outside the network.
+pub type Board = Rc<RefCell<BTreeMap<String, Vec<u8>>>>;

@@ -1,0 +1,61 @@
+//! What is so, beside what members believe: who keeps to the protocol, runs, is reachable, is disturbed.
+
+use core::time::Duration;
+use ifrit_core::time::Mono;
+
+/// What is so of one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// Keeps to the protocol during the whole run.
+    pub correct: bool,
+    /// Its process started then (the last time).
+    pub started: Option<Mono>,
+    /// Its process ended then, without a word; `None` while it runs.
+    pub crashed: Option<Mono>,
+    /// It said goodbye then.
+    pub left: Option<Mono>,
+    /// A loss, pause, skew or partition of its own lasts until then, [`Mono::NEVER`] while no end is planned;
+    /// `Mono(0)` if there was none.
+    pub trouble: Mono,
+    /// Its side of the present partition; all 0 without one.
+    pub group: u32,
+}
+
+impl Fact {
+    /// Whether its process runs, or is paused.
+    pub fn runs(&self) -> bool {
+        self.started.is_some() && self.crashed.is_none()
+    }
+}
+
+/// What is so of all members; the timeline keeps it up to date.
+#[derive(Clone, Debug)]
+pub struct Truth {
+    /// By member.
+    pub facts: Vec<Fact>,
+    /// A disturbance is over for the figures this long after its end: the detection bound.
+    pub grace: Duration,
+    /// When the last entry of the timeline happened or ended; `Mono(0)` if there is none.
+    pub last_disturbance: Mono,
+    /// The partition lets packets pass from earlier groups to later ones.
+    pub oneway: bool,
+}
+
+impl Truth {
+    /// Whether an own event of `member` lasts, or has ended less than the detection bound ago (DESIGN section 7).
+    pub fn is_disturbed(&self, member: usize, now: Mono) -> bool {
+        let trouble = self.facts[member].trouble;
+        trouble == Mono::NEVER || trouble != Mono(0) && now < trouble + self.grace
+    }
+
+    /// Correct, running and not disturbed.
+    pub fn is_healthy(&self, member: usize, now: Mono) -> bool {
+        let fact = &self.facts[member];
+        fact.correct && fact.runs() && fact.left.is_none() && !self.is_disturbed(member, now)
+    }
+
+    /// Whether nothing cuts the two from each other, either way.
+    pub fn connected(&self, a: usize, b: usize) -> bool {
+        self.facts[a].group == self.facts[b].group
+    }
+}
