@@ -37,6 +37,7 @@ impl World {
     fn happens(&mut self, node: usize, what: What) {
         match what {
             What::Begin | What::Resume => {}
+            What::End => self.crash(node),
             What::Wake => self.wake(node),
             What::Scheme => self.scheme(node),
             What::Packet { link, packet } => self.arrive(node, link, packet),

@@ -3,7 +3,7 @@
 use crate::{
     brain::Birth,
     happen::{Happening, What},
-    node::Fate,
+    node::{Clock, Fate},
     rng::Class,
     tamper::Tamper,
     world::World,
@@ -15,6 +15,9 @@ use ifrit_core::{
     seed::Seed,
 };
 use std::collections::VecDeque;
+
+/// From a goodbye to the end of the process.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 impl World {
     /// Starts a member that does not run, from its disk.
@@ -84,12 +87,26 @@ impl World {
         self.nodes[node].disk.clone()
     }
 
-    /// A member says goodbye, and its process ends two seconds later.
+    /// A member says goodbye, and its process ends two seconds later; lets these pass.
     pub fn leave(&mut self, node: usize) {
+        self.depart(node);
+        self.run_for(GOODBYE);
+    }
+
+    /// A member says goodbye, and its process ends two seconds later.
+    pub fn depart(&mut self, node: usize) {
         // A refusal would show as a member that goes Down instead of leaving.
         self.command(node, Command::Leave).ok();
-        self.run_for(Duration::from_secs(2));
-        self.crash(node);
+        self.later(node, self.now + GOODBYE, What::End);
+    }
+
+    /// A member gets a renewed certificate that ends after `valid`, by the world's wall clock, and tells the others.
+    pub fn certify(&mut self, node: usize, valid: Duration) {
+        let (id, scalar, wall) =
+            (self.nodes[node].id, self.nodes[node].scalar, Clock::default().at(self.now).wall);
+        let certificate = self.network.renew(&scalar, id, wall, wall + valid);
+        self.nodes[node].certificate.clone_from(&certificate);
+        self.command(node, Command::SetCertificate(certificate)).ok();
     }
 
     /// Stops a process for a while, its machine's clock running on. What arrives waits, and its first event is a late wake.

@@ -1,5 +1,6 @@
 //! All that can wait in the queue.
 
+use crate::net::{ACK_ONLY, CLOSE, DATAGRAM_OVERHEAD, FRAME_OVERHEAD, PACKET_OVERHEAD, PACKET_ROOM};
 use core::net::SocketAddr;
 use ifrit_core::{action::Persist, event::Lane, id::MemberId, time::Mono};
 use std::rc::Rc;
@@ -23,6 +24,8 @@ pub(crate) enum What {
     Wake,
     /// The tamper's time has come.
     Scheme,
+    /// The process ends.
+    End,
     /// The machine goes on after a pause.
     Resume,
     /// A packet of a link arrives.
@@ -65,6 +68,18 @@ pub(crate) struct Packet {
     pub(crate) sent: Mono,
     pub(crate) acks: Mono,
     pub(crate) load: Load,
+}
+
+impl Packet {
+    /// About its bytes on the wire; of a frame of many packets, the last.
+    pub(crate) fn size(&self) -> u64 {
+        match &self.load {
+            Load::Datagram(bytes) => bytes.len() as u64 + DATAGRAM_OVERHEAD,
+            Load::Frame { bytes, .. } => bytes.len() as u64 % PACKET_ROOM + FRAME_OVERHEAD + PACKET_OVERHEAD,
+            Load::Ack => ACK_ONLY,
+            Load::Close => CLOSE,
+        }
+    }
 }
 
 /// A packet's load.

@@ -5,6 +5,7 @@
 
 use crate::rng::{Class, Faults, below, exponential};
 use core::time::Duration;
+use ifrit_core::time::Mono;
 use std::collections::BTreeSet;
 
 /// Bytes around a datagram's payload: a 32-byte ping is 93 bytes on the wire.
@@ -36,6 +37,9 @@ pub const HANDSHAKE_PTO: Duration = Duration::from_millis(300);
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long QUIC may keep an acknowledgement back.
 pub const ACK_DELAY: Duration = Duration::from_millis(25);
+
+/// What waits for a member's uplink longer than this is dropped: a router's buffer.
+pub const UPLINK_QUEUE: Duration = Duration::from_millis(200);
 
 /// How long a packet takes, one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +99,14 @@ pub struct Net {
     pub loss_ppm: u32,
     /// Loss of all that one member sends or should receive, in ppm, by member.
     pub member_loss_ppm: Vec<u32>,
+    /// What every packet to or from a member takes more, by member.
+    pub member_delay: Vec<Duration>,
+    /// Packets that are held back, so that later ones overtake them, in ppm.
+    pub reorder_ppm: u32,
+    /// Bytes per second that each member can send; `None`: as many as it likes.
+    pub bandwidth: Option<u64>,
+    /// Until when a member's uplink is busy.
+    busy: Vec<Mono>,
     /// The partition: packets pass only within a group.
     groups: Vec<u32>,
     /// Packets from a group to a later one pass too.
@@ -111,6 +123,10 @@ impl Net {
             latency,
             loss_ppm,
             member_loss_ppm: vec![0; members],
+            member_delay: vec![Duration::ZERO; members],
+            reorder_ppm: 0,
+            bandwidth: None,
+            busy: vec![Mono(0); members],
             groups: vec![0; members],
             oneway: false,
             cuts: BTreeSet::new(),
@@ -155,7 +171,23 @@ impl Net {
 
     /// How long the `n`-th packet from `source` to `destination` takes.
     pub fn takes(&self, source: usize, destination: usize, n: u64) -> Duration {
-        self.latency.draw(self.faults.bits(Class::Latency, source, destination, n))
+        let draw = |n| self.latency.draw(self.faults.bits(Class::Latency, source, destination, n));
+        let held_back = self.faults.chance(self.reorder_ppm, Class::Reorder, source, destination, n);
+        let more = if held_back { draw(!n) + self.latency.mean() * 2 } else { Duration::ZERO };
+        draw(n) + more + self.member_delay[source] + self.member_delay[destination]
+    }
+
+    /// How long `bytes` of `source` take to its uplink's end, those before them included; `None` if they find no room.
+    pub(crate) fn uplink(&mut self, source: usize, bytes: u64, now: Mono) -> Option<Duration> {
+        let Some(rate) = self.bandwidth else { return Some(Duration::ZERO) };
+        let takes = Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / rate.max(1));
+        let done = self.busy[source].max(now) + takes;
+        let waits = done.since(now);
+        if waits > takes.max(UPLINK_QUEUE) {
+            return None;
+        }
+        self.busy[source] = done;
+        Some(waits)
     }
 
     /// QUIC's wait before it probes: 1.5 round trips and the peer's delay of acknowledgements.
@@ -193,6 +225,28 @@ mod tests {
         net.member_loss_ppm[1] = 800_000;
         let lost = (0..10_000).filter(|n| net.loses(0, 1, *n)).count();
         assert!((8_000..8_400).contains(&lost), "{lost}");
+    }
+
+    #[test]
+    fn an_uplink_sends_at_its_rate_and_drops_what_waits_too_long() {
+        let mut net = Net::new(Faults::new(1), 1, Latency::Fixed(Duration::ZERO), 0);
+        assert_eq!(net.uplink(0, 1_000_000, Mono(0)), Some(Duration::ZERO), "no limit");
+        net.bandwidth = Some(10_000);
+        let ms = Duration::from_millis;
+        let waits: Vec<_> = (0..3).map(|_| net.uplink(0, 1000, Mono(0))).collect();
+        assert_eq!(waits, [Some(ms(100)), Some(ms(200)), None]);
+        assert_eq!(net.uplink(0, 1000, Mono(0) + ms(150)), Some(ms(150)));
+    }
+
+    #[test]
+    fn delays_of_members_add_and_packets_held_back_are_overtaken() {
+        let ms = Duration::from_millis;
+        let mut net = Net::new(Faults::new(1), 2, Latency::Fixed(ms(10)), 0);
+        net.member_delay[1] = ms(50);
+        assert_eq!((net.takes(0, 1, 7), net.takes(1, 0, 7)), (ms(60), ms(60)));
+        net.reorder_ppm = 100_000;
+        let held_back = (0..10_000).filter(|n| net.takes(0, 1, *n) == ms(60 + 30)).count();
+        assert!((900..1100).contains(&held_back), "{held_back}");
     }
 
     #[test]

@@ -83,6 +83,15 @@ impl Network {
         self.authority.issue(key, id, Wall(WALL_START.0 - 3600 * 1000), until, serial)
     }
 
+    /// A certificate of the same key and id that counts from `from` on, and ends at `until` (R14).
+    ///
+    /// # Panics
+    /// If the scalar is no key's.
+    pub fn renew(&self, scalar: &[u8; 32], id: MemberId, from: Wall, until: Wall) -> Vec<u8> {
+        let key = P256Signer::from_scalar(scalar).expect("a key's scalar").public_key();
+        self.authority.issue(&key, id, from, until, from.0)
+    }
+
     /// The root.
     pub fn root(&self) -> &Root {
         self.authority.root()

@@ -18,6 +18,8 @@ pub enum Class {
     Choice = 6,
     /// Keys and ids.
     Identity = 7,
+    /// Whether a packet is held back.
+    Reorder = 8,
 }
 
 /// All decisions of one run.

@@ -17,7 +17,11 @@
 //!   accepted makes the link, and both are answered by it. A dial to a process that has lost its old link (a
 //!   restart) replaces that: `LinkDown`, then `LinkUp`.
 //!
-//! Not modelled: bandwidth, congestion, flow control across lanes, processing time (a turn is instant).
+//! - **Bandwidth**, if it is limited, is the sender's: packets queue for its uplink, and those that would wait longer than
+//!   [`UPLINK_QUEUE`](crate::net::UPLINK_QUEUE) are lost. Acknowledgements alone, probes and handshakes pass it by.
+//!
+//! Not modelled: congestion, flow control across lanes, processing time (a turn is instant), and packets that arrive twice:
+//! QUIC drops the second by its number, so the core cannot tell.
 
 use crate::{
     happen::{Link, Load, Packet, What},
@@ -79,12 +83,13 @@ impl World {
         let Some(end) = self.end(node, link) else { return false };
         let (count, acks) = (end.count(), end.acks);
         let packet = Packet { sent, acks, load };
-        if self.net.loses(node, link.peer, count) {
+        let uplink = self.net.uplink(node, packet.size(), sent);
+        let Some(uplink) = uplink.filter(|_| !self.net.loses(node, link.peer, count)) else {
             // The peer's ping is not acknowledged by this packet after all.
             self.plan_probe(link.peer, Link { peer: node, generation: link.generation });
             return false;
-        }
-        let at = sent + self.net.takes(node, link.peer, count);
+        };
+        let at = sent + uplink + self.net.takes(node, link.peer, count);
         self.put(link.peer, at, Link { peer: node, generation: link.generation }, packet);
         true
     }
@@ -245,7 +250,8 @@ impl World {
 
     fn packet_lost(&mut self, node: usize, link: Link) -> bool {
         let Some(count) = self.end(node, link).map(End::count) else { return true };
-        self.net.loses(node, link.peer, count)
+        let uplink = self.net.uplink(node, PACKET_ROOM + PACKET_OVERHEAD, self.now);
+        uplink.is_none() || self.net.loses(node, link.peer, count)
     }
 
     fn frame_in(&mut self, node: usize, link: Link, lane: Lane, sequence: u32, bytes: Rc<[u8]>) {

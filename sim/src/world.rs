@@ -27,8 +27,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// What a world is made from.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// How many members there are.
+    /// How many members there are in the beginning.
     pub members: usize,
+    /// How many more exist, numbered after them, for whoever starts them later: newcomers.
+    pub newcomers: usize,
     /// From which all chance follows.
     pub seed: u64,
     /// The network; the expected members are `members` unless changed.
@@ -51,6 +53,7 @@ impl Setup {
         let expected = u32::try_from(members).expect("at most 2³² members");
         Self {
             members,
+            newcomers: 0,
             seed,
             wish: Wish { members: expected, ..Wish::default() },
             latency: Latency::Uniform(Duration::from_micros(500), Duration::from_millis(5)),
@@ -112,7 +115,7 @@ impl World {
     pub fn new(setup: Setup) -> Self {
         let faults = Faults::new(setup.seed);
         let network = Network::new(&setup.wish, setup.crypto, faults);
-        let net = Net::new(faults, setup.members, setup.latency, setup.loss_ppm);
+        let net = Net::new(faults, setup.members + setup.newcomers, setup.latency, setup.loss_ppm);
         let mut world = Self {
             now: Mono(0),
             queue: Queue::default(),
@@ -129,15 +132,15 @@ impl World {
             handled: 0,
             setup,
         };
-        (0..world.setup.members).for_each(|index| world.settle(index));
+        (0..world.setup.members + world.setup.newcomers).for_each(|index| world.settle(index));
         world
     }
 
-    /// Everybody starts within 200 ms; nobody is joined yet.
+    /// Everybody but newcomers starts within 200 ms; nobody is joined yet.
     pub fn bootstrap(setup: Setup) -> Self {
         let mut world = Self::new(setup);
         world.queue.push(Mono(0), Happening { node: 0, life: None, what: What::Begin });
-        for node in 1..world.nodes.len() {
+        for node in 1..world.setup.members {
             let bits = world.faults.bits(Class::Start, node, 0, 0);
             let at = Mono(0) + Latency::Uniform(Duration::ZERO, START_SPREAD).draw(bits);
             world.queue.push(at, Happening { node, life: None, what: What::Begin });
@@ -145,7 +148,7 @@ impl World {
         world
     }
 
-    /// Everybody has started and all views are equal and complete.
+    /// Everybody but newcomers has started and all views are equal and complete.
     ///
     /// # Panics
     /// If that takes more than two virtual minutes.
@@ -287,6 +290,11 @@ impl World {
     /// All that applications were told, in order.
     pub fn observed(&self) -> &[Observed] {
         &self.observed
+    }
+
+    /// Takes what applications were told since the last call, so that it need not be kept.
+    pub fn take_observed(&mut self) -> Vec<Observed> {
+        core::mem::take(&mut self.observed)
     }
 
     /// A running digest of all actions of all members: equal for equal runs.
