@@ -56,6 +56,7 @@ impl Member {
     }
 
     fn renew_by_clock(&mut self, now: Mono) {
+        mark!(R9Renew);
         self.jump = Jump::default();
         self.own.mark_stale();
         self.wake_own_note(now);
@@ -73,6 +74,7 @@ impl Member {
             }
         }
         if wrong && self.may_tell(&from, now.mono) {
+            mark!(R9ToldClock);
             self.out.push(Out::Notify(Notice::ClockWrong { ahead_ms, peer: from }));
         }
     }

@@ -325,9 +325,15 @@ impl Member {
         self.sync_contacts(now.mono);
         let synced = self.contacts.synced.len();
         let nobody = self.contacts.seeds.is_empty() && self.contacts.kept.is_empty();
-        let confirmed = nobody || synced >= self.state.params.contacts;
+        let enough = if planted!(OneContact) { 1 } else { self.state.params.contacts };
+        let confirmed = nobody || synced >= enough;
         let all = synced > 0 && self.contacts.is_settled(&self.links, now.mono);
         if confirmed || all {
+            match (nobody, confirmed) {
+                (true, _) => mark!(R16Alone),
+                (false, true) => mark!(R16Confirmed),
+                (false, false) => mark!(R16Unconfirmed),
+            }
             self.contacts.joined = true;
             self.contacts.unconfirmed = !confirmed;
             self.state.thaw(now.mono);
@@ -426,6 +432,9 @@ impl Member {
                 continue;
             }
             if seed.next <= now {
+                if seed.tried {
+                    mark!(R16Seed);
+                }
                 seed.state = SeedState::Dialing;
                 seed.wait = seed.wait.max(first);
                 self.out.push(Out::DialSeed { seed: at as u16 });
@@ -452,6 +461,7 @@ impl Member {
             self.contacts.next_heal = now + self.contacts.heal_wait;
             self.contacts.heal_wait = (self.contacts.heal_wait * 2).min(HEAL_WAIT_MAX);
             if let Some(ix) = self.some_down() {
+                mark!(Heal);
                 self.dial(self.state.id(ix), now);
             }
         }
@@ -468,6 +478,7 @@ impl Member {
     /// R4: no age runs while the first walk over a healed link does, for at most 4Δ, and for a bounded share of time.
     fn hold_ages(&mut self, member: MemberId, now: Mono) {
         if self.contacts.joined && self.contacts.healing.is_none() && self.contacts.no_freeze_before <= now {
+            mark!(R4Freeze);
             let until = now + self.state.params.delta * 4;
             self.contacts.healing = Some((member, until));
             self.contacts.frozen_since = now;

@@ -125,6 +125,9 @@ impl Member {
 
     /// R4: Δ must cover what is measured.
     fn note_rtt(&mut self, peer: MemberId, rtt: Duration) {
+        if planted!(OwnDelta) {
+            self.state.params.delta = rtt * 4;
+        }
         if rtt > self.state.params.delta / 2 {
             let rtt_ms = u32::try_from(rtt.as_millis()).unwrap_or(u32::MAX);
             self.out.push(Out::Notify(Notice::Slow { peer, rtt_ms }));
@@ -197,6 +200,9 @@ impl Member {
         }
         if let Some(ix) = self.state.roster.ix(&accusation.accused) {
             bundles.push(self.bundle(ix, self.is_new(ix, now), true, &[accusation]));
+        }
+        if planted!(AccusationsFirst) {
+            bundles.reverse();
         }
         Frame::Records(bundles).encode()
     }
@@ -374,6 +380,7 @@ impl Member {
         if others.is_empty() {
             return;
         }
+        mark!(R7Another);
         let from = others.remove(0);
         let want = match self.state.roster.by_brief(&pull.want.id) {
             Some(ix) => self.want_newer(ix),
@@ -477,6 +484,7 @@ impl Member {
             self.gossip.scheduled.remove(&id);
             // R7: only if the note is still current: a newer one has ended the case.
             if self.state.roster.ix(&id).is_some_and(|ix| self.state.case(ix).is_some()) {
+                mark!(R7Later);
                 self.gossip.announce(id);
             }
         }
@@ -500,6 +508,7 @@ impl Member {
             return;
         }
         self.gossip.ask_after = Some(now + self.state.params.delta / 2);
+        mark!(R13AskAccused);
         // More than fit a frame take turns.
         let skip = self.rng.below(self.state.accused().count().div_ceil(WANT_MAX) as u64) as usize;
         let accused: Vec<Ix> = self.state.accused().skip(skip * WANT_MAX).take(WANT_MAX).collect();

@@ -102,6 +102,7 @@ impl Member {
             link.charge(1, now);
             return;
         }
+        mark!(R13Redirect);
         link.told_redirect = now;
         let neighbours: BTreeSet<MemberId> = (0..self.network.rings)
             .filter_map(|ring| self.state.predecessor(ring, &peer))

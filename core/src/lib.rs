@@ -89,6 +89,13 @@
 
 extern crate alloc;
 
+#[cfg(not(ifrit_bug))]
+#[macro_use]
+mod planted;
+#[cfg(ifrit_bug)]
+#[macro_use]
+pub mod planted;
+
 pub mod accusation;
 pub mod action;
 pub mod certificate;

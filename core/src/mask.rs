@@ -38,7 +38,7 @@ impl Mask {
     /// Whether a note of a network with `k` rings may carry it: bits from `k` on are 0, and at least k − t are set,
     /// where t = (k − 1) / 2 (DESIGN section 4, "Note").
     pub fn is_legal(&self, k: u8) -> bool {
-        let t = u32::from(k.saturating_sub(1) / 2);
+        let t = u32::from(k.saturating_sub(1) / 2) + u32::from(planted!(ExtraRing));
         (k..=254).all(|ring| !self.enabled(ring)) && !self.enabled(255) && self.count() + t >= u32::from(k)
     }
 

@@ -235,7 +235,8 @@ impl Member {
     fn note_time(&mut self, now: Now) {
         let expected = self.wanted.unwrap_or(now.mono).max(self.now.mono);
         let late = now.mono.since(expected);
-        if late > self.state.params.delta / 4 {
+        if late > self.state.params.delta / 4 && !planted!(LateFires) {
+            mark!(R4Late);
             self.counters.late += 1;
             self.set_back(late, false, now.mono);
             self.monitor.set_back(late);
@@ -288,9 +289,12 @@ impl Member {
         self.state.expire(self.my_ix, now.mono);
         let mut handled = None;
         while let Some(ix) = self.state.due(now.mono) {
-            if handled != Some(ix) {
+            if handled != Some(ix) && !planted!(FireFirst) {
                 handled = Some(ix);
                 self.work_about(self.state.id(ix), now);
+                if self.state.due(now.mono) != Some(ix) {
+                    mark!(R4Saved);
+                }
                 continue;
             }
             self.state.fire(ix, now.mono);
@@ -335,6 +339,7 @@ impl Member {
         }
         let (fields, issued) = self.own.issue(&self.state, now, &mut self.rng);
         if fields.answers {
+            mark!(R3Answer);
             self.counters.rebuttals += 1;
         }
         self.counters.signed += 1;

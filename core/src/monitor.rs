@@ -124,6 +124,7 @@ impl Monitor {
                 if !state.is_accused(ix) {
                     break;
                 }
+                mark!(R5Past);
                 (behind, closest) = (true, false);
             }
             for ix in state.rings.predecessors(&state.roster, ring, me) {
@@ -195,6 +196,7 @@ impl Monitor {
             None => Probe::Ping(id),
             Some(pending) if pending.acked => {
                 // Alive, though the pong was lost.
+                mark!(R5AckedOnly);
                 watch.misses = 0;
                 watch.next = now + interval(params, watch.enabled, watch.rings);
                 sample(&mut self.losses, id, true, params);
@@ -202,6 +204,7 @@ impl Monitor {
                 return self.poll(params, now);
             }
             Some(_) => {
+                mark!(R5Miss);
                 watch.misses += 1;
                 sample(&mut self.losses, id, true, params);
                 if watch.misses >= needed { Probe::Accuse(id) } else { Probe::Ping(id) }
@@ -302,11 +305,15 @@ impl Monitor {
 
     /// R5: misses needed, by the median loss over all *others* that one monitors, never by the accused's own.
     fn needed(&self, params: &Params, accused: &MemberId) -> u32 {
+        if planted!(OwnLoss) {
+            return params.misses(self.losses.get(accused).copied().unwrap_or(params.loss_ppm));
+        }
         let mut others: Vec<u32> =
             self.losses.iter().filter(|(id, _)| *id != accused).map(|(_, loss)| *loss).collect();
         let loss = if others.len() < MEDIAN_OTHERS_MIN {
             params.loss_ppm
         } else {
+            mark!(R5Median);
             let middle = others.len() / 2;
             *others.select_nth_unstable(middle).1
         };
@@ -323,7 +330,7 @@ impl Watch {
 
 /// R6: a Down member on an enabled ring without a valid accusation; none in a hold.
 fn owes(state: &State, ix: Ix, ring: u8, duty: &mut Vec<(Ix, u8)>) {
-    let Some(case) = state.case(ix) else { return };
+    let Some(case) = state.case(ix).filter(|_| !planted!(NoDuty)) else { return };
     let empty = case.slot(ring).is_none_or(|slot| !slot.valid);
     if case.rank.is_some() && case.hold.is_none() && empty && state.roster[ix].note.mask().enabled(ring) {
         duty.push((ix, ring));

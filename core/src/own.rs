@@ -91,12 +91,12 @@ impl Own {
         ceiling: u64,
         now: Now,
     ) -> Self {
-        let epoch = ceiling.max(now.wall.0).saturating_sub(1);
+        let first = if planted!(EpochRepeats) { 1 } else { ceiling.max(now.wall.0) };
         Self {
             id,
             addrs,
             tags,
-            epoch,
+            epoch: first.saturating_sub(1),
             leaving: false,
             mask: Mask::all(k),
             charges: BTreeMap::new(),
@@ -157,6 +157,9 @@ impl Own {
     /// wait.
     pub(crate) fn on_foreign(&mut self, epoch: u64, params: &Params) -> bool {
         let news = epoch > self.foreign.max(self.epoch) || epoch == self.epoch && !self.twin;
+        if planted!(NoJump) {
+            return news;
+        }
         self.twin |= epoch == self.epoch;
         self.foreign = self.foreign.max(epoch);
         self.stale |= self.must_jump();
@@ -185,10 +188,12 @@ impl Own {
         self.renewals.retain(|_, (_, until)| *until > now);
         let (count, until) = self.renewals.entry(peer).or_insert((0, now + RENEW_FOR_PEER));
         if *count >= RENEWALS_AT_ONCE {
+            mark!(R3ShownOften);
             return false;
         }
         *count += 1;
         *until = now + RENEW_FOR_PEER;
+        mark!(R3ShownOut);
         self.shown_out = true;
         true
     }
@@ -199,10 +204,10 @@ impl Own {
         let near_end = now + state.params.allowance * 2;
         accusation.epoch >= self.epoch
             && self.mask.enabled(accusation.ring)
-            && state
-                .members_between(accusation)
-                .into_iter()
-                .all(|ix| state.is_troubled(ix, now) || state.roster[ix].until <= near_end)
+            && state.members_between(accusation).into_iter().all(|ix| match planted!(NarrowAnswer) {
+                false => state.is_troubled(ix, now) || state.roster[ix].until <= near_end,
+                true => state.is_out(ix),
+            })
     }
 
     /// When a note is to be issued: now, later, or not for anything known.
@@ -252,11 +257,14 @@ impl Own {
     pub(crate) fn issue(&mut self, state: &State, now: Now, rng: &mut Rng) -> (Fields, Issued) {
         let answered: Vec<Arc<Accusation>> =
             self.charges.values().filter(|held| self.is_answerable(held, state, now.mono)).cloned().collect();
+        let answered =
+            if planted!(UnanswerableDisables) { self.charges.values().cloned().collect() } else { answered };
         let answers = !answered.is_empty() || self.shown_out;
         if answered.is_empty()
             && let Some(at) = self.ring_back(state, now.mono)
         {
             let back = self.disabled.remove(at);
+            mark!(R3RingBack);
             self.mask.enable(back.ring);
         }
         for accusation in &answered {
@@ -278,6 +286,7 @@ impl Own {
 
     fn note_jump(&mut self, now: Mono, params: &Params) {
         if self.must_jump() {
+            mark!(R15Jump);
             self.jump_wait = (self.jump_wait * 2).clamp(params.delta.min(RENEW_FOR_PEER), RENEW_FOR_PEER);
             self.jump_next = now + self.jump_wait;
         }
@@ -310,26 +319,34 @@ impl Own {
     /// R3: disables the ring of a valid accusation, and, while places are free, one accused twice within 10 min
     /// without a valid one; only a valid one re-enables the longest-disabled.
     fn disable_for(&mut self, accusation: &Accusation, state: &State, now: Mono) {
+        if planted!(NoDisabling) {
+            return;
+        }
         let ring = accusation.ring;
-        let free = self.disabled.len() < usize::from(state.params.tolerance);
+        let free =
+            self.disabled.len() < usize::from(state.params.tolerance) + usize::from(planted!(ExtraRing));
         let valid = state.is_valid_against_me(accusation);
         if !valid {
+            mark!(R3Wide);
             let before = self.unproved.insert(ring, now);
             let twice = before.is_some_and(|at| now.since(at) <= RING_MEMORY);
             if !(twice && free) {
                 return;
             }
+            mark!(R3DisableTwice);
         }
         if !free {
             if self.disabled.is_empty() {
                 return; // t = 0: no ring may ever be disabled
             }
+            mark!(R3Full);
             let longest = self.disabled.remove(0);
             self.mask.enable(longest.ring);
         }
         let relapses = self.relapses.entry(ring).or_insert(0);
         let wait = RING_BACK_MIN.saturating_mul(1 << (*relapses).min(16)).min(RING_BACK_MAX);
         *relapses += 1;
+        mark!(R3Disable);
         self.mask.disable(ring);
         let predecessor = state.predecessor(ring, &self.id).map(|ix| state.id(ix));
         self.disabled.push(Disabled { ring, predecessor, back: now + wait });

@@ -39,7 +39,11 @@ impl Member {
             return;
         }
         // A dial that does not complete in the ping's time is a miss; one that is withheld is none (R5, R12).
-        if self.dials.flying(&member).is_some() {
+        mark!(R5DialMiss);
+        if planted!(NoLinkNoMiss) {
+            self.dial(member, now);
+            self.monitor.on_withheld(&member, now + timeout);
+        } else if self.dials.flying(&member).is_some() {
             self.monitor.on_sent(&member, now, timeout);
         } else if self.dial(member, now) {
             self.monitor.on_sent(&member, now, timeout * FIRST_DIAL);
@@ -47,6 +51,7 @@ impl Member {
             // R5: no link is a miss. Whoever gives no address must keep the links itself, else it is never missed.
             self.monitor.on_sent(&member, now, timeout);
         } else {
+            mark!(R12Withheld);
             let again = self.dials.next(&member).unwrap_or(now + timeout).max(now + timeout);
             self.monitor.on_withheld(&member, again);
         }
@@ -62,6 +67,7 @@ impl Member {
         }
         for ring in self.state.roster[ix].note.mask().rings().collect::<Vec<_>>() {
             if self.state.predecessor(ring, &member) == Some(self.my_ix) {
+                mark!(R5Accuse);
                 self.accuse(ix, ring, now);
             }
         }
@@ -70,6 +76,7 @@ impl Member {
     /// R6: what is owed is signed while the budget lasts; the rest follows at once.
     pub(crate) fn accuse_by_duty(&mut self, now: Now) {
         for (ix, ring) in core::mem::take(&mut self.duties) {
+            mark!(R6Duty);
             self.accuse(ix, ring, now);
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     crypto::{PublicKey, Signed},
     id::MemberId,
     limits::{CERTIFICATE_MAX, NOTE_BUCKET, QUEUE_PER_LINK, RECORD_MAX, WAITING_NOTES_MAX},
-    links::Queued,
+    links::{Link, Queued},
     member::Member,
     note::{Note, NoteError},
     state::{Adopted, Consider},
@@ -139,6 +139,7 @@ impl Member {
             }
         }
         for waits in self.waiting.take_about(&subject) {
+            mark!(R12OutOfTurn);
             self.take_note(waits.0, &waits.1, true, now);
         }
     }
@@ -168,6 +169,9 @@ impl Member {
     /// R4: input of a link within its budget that waited longer than Δ/4 sets ages back.
     fn note_wait(&mut self, from: MemberId, at: Mono, now: Now) {
         let waited = now.mono.since(at);
+        if planted!(FloodSetsBack) && self.links.get(&from).is_some_and(Link::is_over) {
+            self.set_back(self.state.params.delta, false, now.mono);
+        }
         if waited > self.state.params.delta / 4 && self.links.get(&from).is_some_and(|link| !link.is_over()) {
             self.set_back(waited, true, now.mono);
         }
@@ -188,6 +192,9 @@ impl Member {
             let useless = duplicates + refusals;
             if useless > 0 && !asked {
                 link.charge(u32::try_from(useless).unwrap_or(u32::MAX), now);
+                if link.is_over() {
+                    mark!(R11Over);
+                }
             }
         }
     }
@@ -203,6 +210,7 @@ impl Member {
     /// Checks a record's signature once; a failure is remembered for (body, signature) only (R10).
     fn check(&mut self, record: &[u8], holds: impl FnOnce(&Config) -> bool) -> bool {
         if self.failed.contains(record) {
+            mark!(R10Remembered);
             return false;
         }
         self.verifies = self.verifies.saturating_sub(1);
@@ -253,7 +261,7 @@ impl Member {
         }
         if let Some(held) = held {
             // R14: another key is another member; of two, the later counts.
-            if held.key() != certificate.key() {
+            if held.key() != certificate.key() && !planted!(AnyKey) {
                 return Err(Fate::Refused);
             }
             if !certificate.supersedes(&held) {
@@ -300,9 +308,11 @@ impl Member {
             Ok(_) | Err(NoteError::Malformed) => return self.bad(from, Misbehaviour::Malformed, now),
         };
         if let Some((epoch, held)) = &held {
-            let older = note.epoch() < *epoch || (note.epoch() == *epoch && note.hash() >= held.hash());
+            let first = note.hash() >= held.hash() || planted!(FirstOfEpoch);
+            let older = note.epoch() < *epoch || (note.epoch() == *epoch && first);
             if note.epoch() < *epoch && from == queued.id {
                 // Its owner does not know how far it has been: an old disk, or a clone (R15).
+                mark!(R15ShowOwn);
                 self.show_own_records(from, now);
             }
             let equivocates = note.epoch() == *epoch && note.hash() > held.hash();
@@ -327,7 +337,11 @@ impl Member {
                 return Fate::Refused;
             }
         };
+        if planted!(GarbageSpends) {
+            self.waiting.spend(queued.id, now.mono);
+        }
         if !out_of_turn && !self.waiting.has_token(&queued.id, now.mono, self.state.params.delta / 4) {
+            mark!(R12Waits);
             // What rests on it is judged now: it may take no place here.
             let waits = Queued { accusations: Vec::new(), ..queued.clone() };
             return self.waiting.wait(from, waits, note.epoch());
@@ -354,6 +368,7 @@ impl Member {
         if let Some(held) = self.state.roster.by_id(&id).filter(|peer| peer.note.epoch() == epoch) {
             // Two different notes with one epoch: an event, never a verdict; the lower hash wins everywhere.
             let loses = note.hash() > held.note.hash();
+            mark!(R12Equivocation);
             self.state.notices.push(Notice::Equivocation { member: id, epoch });
             if loses {
                 return Fate::Duplicate;
@@ -378,7 +393,11 @@ impl Member {
         }
         match self.state.consider(&accusation) {
             Consider::Fresh => {}
-            Consider::Duplicate | Consider::Farther | Consider::Stale => return Fate::Duplicate,
+            Consider::Farther => {
+                mark!(R2Farther);
+                return Fate::Duplicate;
+            }
+            Consider::Duplicate | Consider::Stale => return Fate::Duplicate,
             Consider::Future => {
                 if let Some(ix) = self.state.roster.ix(&accused) {
                     let want = self.want_newer(ix);
@@ -390,6 +409,9 @@ impl Member {
                 let id = brief(&accusation.accuser);
                 self.want(&from, Want::stranger(id, false));
                 return Fate::Refused;
+            }
+            Consider::Blocked if planted!(RefusalBlamed) => {
+                return self.bad(from, Misbehaviour::Malformed, now);
             }
             Consider::RingDisabled | Consider::NotAccusable | Consider::Blocked => return Fate::Refused,
         }
@@ -448,6 +470,7 @@ impl Member {
     }
 
     fn bad(&mut self, from: MemberId, kind: Misbehaviour, now: Now) -> Fate {
+        mark!(R10Blamed);
         self.misbehaved(from, kind, now.mono);
         Fate::Bad
     }
@@ -525,7 +548,7 @@ impl Waiting {
     }
 
     fn wait(&mut self, from: MemberId, queued: Queued, epoch: u64) -> Fate {
-        let key = (queued.id, from);
+        let key = (queued.id, if planted!(GarbageSpends) { queued.id } else { from });
         if self.notes.get(&key).is_some_and(|(held, _)| *held >= epoch) {
             return Fate::Duplicate;
         }

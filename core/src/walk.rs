@@ -28,18 +28,20 @@ impl Member {
             return;
         }
         // Charged only if since the last walk nothing new came from anybody.
-        if link.news_before == Some(news) {
+        if link.news_before == Some(news) || planted!(NewsCharged) {
             link.walk_charges = link.walk_charges.saturating_add(1);
         } else {
             link.walk_charges = 0;
         }
         link.news_before = Some(news);
         if link.walk_charges > WALKS_FREE {
+            mark!(R13Charged);
             let doublings = u32::from(link.walk_charges - WALKS_FREE - 1).min(16);
             link.next_walk = now + (WALK_SPACING_MIN * (1 << doublings)).min(REFUSAL_MEMORY_MAX);
         }
         link.walked = false;
         link.walk = Some(Walk { frontier: VecDeque::new(), deadline });
+        mark!(R13Walk);
         self.counters.walks += 1;
         self.state.trie.settle(&self.state.roster);
         let nodes = alloc::vec![(Prefix::ROOT, self.state.trie.root().into())];

@@ -95,7 +95,7 @@ impl State {
             dirty: BTreeSet::new(),
             rank: 0,
             shaken: false,
-            frozen: Some(now),
+            frozen: (!planted!(AgesBeforeJoin)).then_some(now),
             live: 0,
             oracle_credit: 0,
             changed: true,
@@ -164,6 +164,7 @@ impl State {
     pub(crate) fn recertify(&mut self, ix: Ix, certificate: Arc<Certificate>, now: Now) {
         let until = self.until(&certificate, &self.roster[ix].note.clone(), now);
         let peer = &mut self.roster[ix];
+        mark!(R14Renewed);
         self.untils.remove(&(peer.until, ix));
         self.untils.insert((until, ix));
         (peer.until, peer.certificate) = (until, certificate);
@@ -172,7 +173,7 @@ impl State {
 
     /// R9: the lease is judged by the wall clock on arrival, then counted down on the monotonic one.
     fn until(&self, certificate: &Certificate, note: &Note, now: Now) -> Mono {
-        let end = (note.issued() + self.params.lease).min(certificate.not_after + self.params.allowance);
+        let end = self.lease_end(note).min(certificate.not_after + self.params.allowance);
         now.mono + end.since(now.wall)
     }
 
@@ -226,7 +227,10 @@ impl State {
         self.untils.insert((until, ix));
         (peer.until, peer.certificate, peer.note) = (until, certificate, note);
         let mut accused = false;
-        if newer && let Some(case) = self.drop_case(ix) {
+        if newer
+            && !planted!(TimerSurvives)
+            && let Some(case) = self.drop_case(ix)
+        {
             // A newer note answers every accusation of older epochs.
             accused = case.is_valid();
             self.roster[ix].troubled = now;
@@ -255,6 +259,7 @@ impl State {
                 self.notices.push(Notice::Gray { member: id })
             }
             (Adopted::Updated, Standing::Left) if was != standing => {
+                mark!(Left);
                 self.notices.push(Notice::Left { member: id })
             }
             (Adopted::Updated, Standing::Live) if changed => {
@@ -359,7 +364,7 @@ impl State {
         let peer = &self.roster[ix];
         let mut parts: Vec<&[u8]> =
             alloc::vec![&peer.certificate.id.0, &peer.certificate.hash, peer.note.hash()];
-        if let Some(case) = self.cases.get(&ix) {
+        if let Some(case) = self.cases.get(&ix).filter(|_| !planted!(EmptyLeaf)) {
             let valid = case.slots.iter().filter(|slot| slot.valid);
             parts.extend(valid.map(|slot| &slot.accusation.hash()[..]));
         }
@@ -378,13 +383,20 @@ impl State {
 
     /// Whether a note's time is right here, now (R9).
     pub(crate) fn judge_time(&self, note: &Note, wall: Wall) -> Result<(), OutOfTime> {
-        if note.issued() > wall + self.params.allowance {
+        if note.issued() > wall + self.params.allowance && !planted!(FutureNotes) {
+            mark!(R9Ahead);
             return Err(OutOfTime::Ahead);
         }
-        if note.issued() + self.params.lease < wall {
+        if self.lease_end(note) < wall {
+            mark!(R9OutOfLease);
             return Err(OutOfTime::Over);
         }
         Ok(())
+    }
+
+    /// When a note's lease ends, by the wall clock.
+    fn lease_end(&self, note: &Note) -> Wall {
+        note.issued() + self.params.lease * if planted!(PastLease) { 1000 } else { 1 }
     }
 
     /// The id of a member.

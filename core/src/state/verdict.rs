@@ -39,18 +39,22 @@ impl State {
         let Some(accused) = self.roster.ix(&accusation.accused) else { return Consider::NotAccusable };
         let peer = &self.roster[accused];
         if accusation.epoch < peer.note.epoch() {
+            mark!(R1Stale);
             return Consider::Stale;
         }
         if accusation.epoch > peer.note.epoch() {
+            mark!(R1Future);
             return Consider::Future;
         }
-        if !peer.note.mask().enabled(accusation.ring) {
+        if !self.is_enabled(accused, accusation.ring) {
+            mark!(R1Disabled);
             return Consider::RingDisabled;
         }
         if matches!(peer.standing, Standing::Left | Standing::Gray) {
             return Consider::NotAccusable;
         }
         if self.roster.ix(&accusation.accuser).is_none() {
+            mark!(R1UnknownAccuser);
             return Consider::UnknownAccuser;
         }
         if let Some(held) = self.cases.get(&accused).and_then(|case| case.slot(accusation.ring))
@@ -61,6 +65,7 @@ impl State {
         if self.between(accusation).all(|ix| self.is_out(ix) || self.is_accused(ix)) {
             Consider::Fresh
         } else {
+            mark!(R1Blocked);
             Consider::Blocked
         }
     }
@@ -71,19 +76,27 @@ impl State {
             return (new.hash() >= held.hash()).then_some(Consider::Duplicate);
         }
         let closer = self.rings.is_closer(new.ring, &new.accused, &new.accuser, &held.accuser);
-        (!closer).then_some(Consider::Farther)
+        (!closer && !planted!(LastAccuser)).then_some(Consider::Farther)
     }
 
     /// Members strictly between accuser and accused.
     fn between<'a>(&'a self, accusation: &'a Accusation) -> impl Iterator<Item = Ix> + 'a {
-        self.rings.between(&self.roster, accusation.ring, &accusation.accuser, &accusation.accused)
+        let between =
+            self.rings.between(&self.roster, accusation.ring, &accusation.accuser, &accusation.accused);
+        between.filter(|_| !planted!(NonPredecessor))
+    }
+
+    /// Whether the note held lets its owner be accused on `ring`.
+    fn is_enabled(&self, accused: Ix, ring: u8) -> bool {
+        self.roster[accused].note.mask().enabled(ring) || planted!(IgnoredMask)
     }
 
     /// R1 for an accusation that sits in a slot: accuser and accused are in the roster and the epoch fits.
     fn is_valid(&self, accused: Ix, slot: &Slot) -> bool {
-        let note = &self.roster[accused].note;
-        debug_assert_eq!(slot.accusation.epoch, note.epoch());
-        note.mask().enabled(slot.accusation.ring) && self.between(&slot.accusation).all(|ix| self.is_out(ix))
+        debug_assert_eq!(slot.accusation.epoch, self.roster[accused].note.epoch());
+        let skipped = |ix: Ix| self.is_out(ix) || planted!(SkipAccused) && self.is_accused(ix);
+        let void = planted!(AccuserMatters) && (self.is_out(slot.accuser) || self.is_accused(slot.accuser));
+        self.is_enabled(accused, slot.accusation.ring) && self.between(&slot.accusation).all(skipped) && !void
     }
 
     /// Takes in an accusation that is [`Consider::Fresh`] and whose signature held.
@@ -96,10 +109,16 @@ impl State {
         };
         let mut case = self.cases.remove(&accused).unwrap_or_default();
         let old = case.slots.iter().position(|slot| slot.accusation.ring == accusation.ring);
+        if old.is_some() {
+            mark!(R2Closer);
+        }
         // R4: a closer one that replaces a valid one inherits its age. It is valid too: less stands between.
         let (since, waited) = old
             .map(|at| case.slots.remove(at))
             .map_or((None, Duration::ZERO), |slot| (slot.since, slot.waited));
+        if since.is_some() {
+            mark!(R4Inherit);
+        }
         let at = case.slots.partition_point(|slot| slot.accusation.ring < accusation.ring);
         case.slots.insert(at, Slot { accuser, accusation, valid: since.is_some(), since, waited });
         self.cases.insert(accused, case);
@@ -114,8 +133,10 @@ impl State {
         let Some(case) = self.cases.get_mut(&accused) else { return };
         if !case.is_valid()
             && !case.pushed_parked
+            && !planted!(ParkedKept)
             && let Some(slot) = case.slots.first()
         {
+            mark!(R7PushParked);
             case.pushed_parked = true;
             self.pushes.push(Arc::clone(&slot.accusation));
         }
@@ -131,6 +152,7 @@ impl State {
                 break;
             }
             self.shaken = false;
+            mark!(R2Refound);
             self.refound(now);
         }
         self.check();
@@ -143,6 +165,11 @@ impl State {
             let valid = self.is_valid(ix, &case.slots[at]);
             let ages = valid && !self.rests_on_held(&case.slots[at]);
             let slot = &mut case.slots[at];
+            match (slot.valid, valid) {
+                (false, false) => mark!(R2Parked),
+                (false, true) if case.pushed_parked => mark!(R2Unparked),
+                (_, _) => {}
+            }
             slot.valid = valid;
             slot.since = ages.then(|| slot.since.unwrap_or(now));
         }
@@ -157,6 +184,10 @@ impl State {
         {
             let accusation = Arc::clone(&slot.accusation);
             case.pushed_valid = true;
+            mark!(R1Valid);
+            if self.between(&accusation).next().is_some() {
+                mark!(R1OverOut);
+            }
             self.pushes.push(Arc::clone(&accusation));
             if case.rank.is_none() {
                 self.notices.push(Notice::Accused { accusation });
@@ -180,7 +211,7 @@ impl State {
     fn supports(&self, case: &Case, rank: u64) -> bool {
         let older = |ix: Ix| self.cases.get(&ix).and_then(|case| case.rank).is_none_or(|other| other < rank);
         let mut valid = case.slots.iter().filter(|slot| slot.valid);
-        valid.any(|slot| self.between(&slot.accusation).all(older))
+        valid.any(|slot| planted!(Circle) || self.between(&slot.accusation).all(older))
     }
 
     /// R2: finds the least fixpoint over all Down members anew; those outside are held (R6).
@@ -234,7 +265,8 @@ impl State {
         if let Some(case) = self.cases.get_mut(&ix) {
             case.rank = Some(0);
             if case.hold.is_none() {
-                case.hold = Some(until);
+                mark!(R6Hold);
+                case.hold = Some(if planted!(NoHold) { now } else { until });
                 self.disturb(ix);
             }
         }
@@ -315,6 +347,7 @@ impl State {
             return;
         }
         if case.rank.is_some() {
+            mark!(R6HoldEnds);
             case.rank = None;
             case.hold = None;
             // Whatever is still valid was held up in a circle: it counts from now.
@@ -323,6 +356,7 @@ impl State {
             self.stand(ix, Standing::Live, now);
             self.notices.push(Notice::Up { member, epoch });
         } else if let Some(cause) = case.oldest().map(|slot| Arc::clone(&slot.accusation)) {
+            mark!(R4Down);
             self.rank += 1;
             (case.rank, case.cause) = (Some(self.rank), Some(Arc::clone(&cause)));
             self.stand(ix, Standing::Down, now);
