@@ -13,7 +13,7 @@ use crate::{
     history::History,
     identity::Identity,
     limits::{RECORD_WAITING_MAX, TURN_BYTES},
-    link::{Links, Packet},
+    link::{self, Links, Packet},
 };
 use ifrit_core::{
     action::{Notice, Why},
@@ -27,6 +27,7 @@ use ifrit_core::{
     time::{Mono, Now},
     view::View,
 };
+use rustls::crypto::CryptoProvider;
 use std::{
     collections::{BTreeSet, VecDeque},
     net::{IpAddr, SocketAddr},
@@ -239,7 +240,19 @@ impl Node {
     /// # Errors
     /// [`NodeError`]; nothing was made.
     pub fn new(config: NodeConfig, origin: Instant, now: Now) -> Result<Self, NodeError> {
-        Self::make(config, origin, now, |core, me, stored, seed| {
+        Self::with_provider(config, origin, now, Arc::new(link::provider()))
+    }
+
+    /// The same with another source of keys and randomness for TLS: the simulator's, which repeats. It must offer
+    /// TLS 1.3 with AES-128-GCM.
+    #[doc(hidden)]
+    pub fn with_provider(
+        config: NodeConfig,
+        origin: Instant,
+        now: Now,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, NodeError> {
+        Self::make(config, origin, now, provider, |core, me, stored, seed| {
             Ok((Member::new(core, me, stored, seed, now)?, None))
         })
     }
@@ -251,7 +264,7 @@ impl Node {
     /// # Errors
     /// [`NodeError`]; nothing was made.
     pub fn recorded(config: NodeConfig, origin: Instant, now: Now) -> Result<Self, NodeError> {
-        Self::make(config, origin, now, |core, me, stored, seed| {
+        Self::make(config, origin, now, Arc::new(link::provider()), |core, me, stored, seed| {
             let (member, recorder) = Recorder::start(core, me, stored, seed, now, RECORD_WAITING_MAX)?;
             Ok((member, Some(Box::new(recorder))))
         })
@@ -266,12 +279,13 @@ impl Node {
         config: NodeConfig,
         origin: Instant,
         now: Now,
+        provider: Arc<CryptoProvider>,
         member: impl FnOnce(Config, LocalIdentity, Stored, Seed) -> Result<Made, ConfigError>,
     ) -> Result<Self, NodeError> {
         if config.seeds.len() > SEEDS_MAX {
             return Err(NodeError::TooManySeeds);
         }
-        let links = Links::new(&config.identity, config.seed.child("links"), origin)
+        let links = Links::new(&config.identity, config.seed.child("links"), origin, provider)
             .map_err(|error| NodeError::Tls(error.to_string()))?;
         let core = Config {
             root: config.identity.root.clone(),
@@ -344,6 +358,12 @@ impl Node {
     /// Read-only queries on the core.
     pub fn view(&self) -> View<'_> {
         self.member.view()
+    }
+
+    /// The core itself: the simulator's checks look at it as at one without links.
+    #[doc(hidden)]
+    pub fn member(&self) -> &Member {
+        &self.member
     }
 
     /// The last transitions with their evidence.

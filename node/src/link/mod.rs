@@ -28,6 +28,7 @@ pub(crate) mod tests;
 
 pub(crate) use event::{Frame, LinkEvent, LinkKey, Packet};
 pub(crate) use stream::{Read, StreamKey};
+pub(crate) use tls::provider;
 
 use self::{
     deadline::Deadlines,
@@ -49,6 +50,7 @@ use ifrit_core::{
 use quinn_proto::{
     ClientConfig, ConnectionHandle, DatagramEvent, EcnCodepoint, Endpoint, EndpointEvent, Transmit,
 };
+use rustls::crypto::CryptoProvider;
 use std::{
     collections::{BTreeMap, VecDeque},
     net::{IpAddr, SocketAddr},
@@ -94,8 +96,13 @@ impl std::fmt::Debug for Links {
 
 impl Links {
     /// `origin` is the instant that `Mono(0)` stands for.
-    pub(crate) fn new(identity: &Identity, seed: Seed, origin: Instant) -> Result<Self, rustls::Error> {
-        let setup = Setup::new(identity, seed)?;
+    pub(crate) fn new(
+        identity: &Identity,
+        seed: Seed,
+        origin: Instant,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, rustls::Error> {
+        let setup = Setup::new(identity, seed, provider)?;
         let certificate = identity.certificate.der();
         let client = setup.client(certificate)?;
         let server = Arc::new(setup.server(certificate)?);

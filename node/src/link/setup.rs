@@ -12,6 +12,7 @@ use quinn_proto::{
     TimeSource, TransportConfig, VarInt,
 };
 use ring::{hkdf, hmac};
+use rustls::crypto::CryptoProvider;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -34,11 +35,15 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    pub(super) fn new(identity: &Identity, seed: Seed) -> Result<Self, rustls::Error> {
+    pub(super) fn new(
+        identity: &Identity,
+        seed: Seed,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, rustls::Error> {
         let clock = Arc::new(WallClock::default());
         let scalar = identity.signer.scalar();
-        let tls =
-            Tls::new(identity.root.clone(), identity.certificate.id, private_key(&scalar), clock.clone())?;
+        let (root, me) = (identity.root.clone(), identity.certificate.id);
+        let tls = Tls::new(root, me, private_key(&scalar), clock.clone(), provider)?;
         let transport = Arc::new(transport());
         Ok(Self { tls, clock, transport, keys: Keys::derive(&scalar), seed })
     }

@@ -70,8 +70,8 @@ impl Tls {
         me: MemberId,
         key: PrivateKeyDer<'static>,
         clock: Arc<WallClock>,
+        provider: Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
-        let provider = Arc::new(provider());
         let checker = Arc::new(Checker::new(root, me, clock.clone(), provider.clone())?);
         Ok(Self { checker, clock, provider, key })
     }
@@ -115,7 +115,7 @@ fn owned(certificate: &[u8]) -> CertificateDer<'static> {
 }
 
 /// One suite and one group: what every member has, and nothing that an attacker could choose.
-fn provider() -> CryptoProvider {
+pub(crate) fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![suites::cipher_suite::TLS13_AES_128_GCM_SHA256],
         kx_groups: vec![suites::kx_group::X25519],

@@ -18,6 +18,7 @@ use ifrit_core::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -174,7 +175,8 @@ impl World {
 
     pub(crate) fn start_as(&mut self, n: u8, identity: &Identity) {
         let seed = Seed(hash(b"test", &[&[n], &self.sent.to_le_bytes()]));
-        let links = Links::new(identity, seed, self.origin).expect("a good identity");
+        let links = Links::new(identity, seed, self.origin, Arc::new(crate::link::provider()))
+            .expect("a good identity");
         let view = Known { below: 50, admits: true, stale: Vec::new() };
         let end = End {
             links,
