@@ -65,6 +65,11 @@ impl Gossip {
         }
     }
 
+    /// Records asked for and not yet here.
+    pub(crate) fn pulls(&self) -> usize {
+        self.pulls.len()
+    }
+
     pub(crate) fn next(&self) -> Option<Mono> {
         let later = self.later.first().map(|(at, _)| *at);
         later.into_iter().chain(self.pulls_at).chain(self.ask_after).min()

@@ -7,7 +7,7 @@
 //! ┌──────▼─────────────────────────────────────────────────────┴──────────────────┐
 //! │ member     handle(now, event)                            poll_action()        │  you are here
 //! │                                                                               │
-//! │ in         wire ──► records          what others say, cheap checks first      │
+//! │ in         wire ──► records, waiting what others say, cheap checks first      │
 //! │ held       state, state::verdict     members, accusations, timers, who is out │
 //! │            ring, trie                who precedes whom; one digest of it all  │
 //! │ watch      monitor, probe            whom to ping, when silence is a charge   │
@@ -70,7 +70,7 @@
 //! | R9 | leases, renewal, clocks | [`state`], [`own`], [`clock`] | state: `r9_whatever_is_out_of_lease_is_forgotten_with_its_accusations`; sim: `r9_leases_are_renewed`, `r9_a_clock_that_jumps_expires_nothing_and_is_checked_first` |
 //! | R10 | duplicate, refusal, misbehaviour | [`records`], [`links`] | sim: `r10_garbage_ahead_of_the_genuine_rebuttal_removes_nobody` |
 //! | R11 | fairness between links | [`records`], [`links`] | sim: `r11_a_silent_member_does_not_slow_its_neighbours` |
-//! | R12 | how often notes are forwarded, how often members are dialled | [`records`], [`own`], [`links`] | sim: `r12_of_two_notes_with_one_epoch_all_keep_the_lower_hash` |
+//! | R12 | how often notes are forwarded, how often members are dialled | [`waiting`], [`own`], [`links`] | sim: `r12_of_two_notes_with_one_epoch_all_keep_the_lower_hash` |
 //! | R13 | anti-entropy: the trie and its walks | [`trie`], [`walk`], [`links`] | trie: `trie_difference_of_d_records_costs_d_log_n_bytes`; sim: `heal_after_halves_at_several_sizes` |
 //! | R14 | renewed certificates | [`certificate`], [`contact`] | certificate: `r14_the_later_not_before_counts_then_the_lower_hash` |
 //! | R15 | epochs never repeat | [`own`] | sim: `r15_a_restart_with_an_old_disk_comes_back_with_a_higher_epoch`, `r15_a_foreign_note_is_jumped_above` |
@@ -106,6 +106,7 @@ pub mod crypto;
 pub mod event;
 pub mod id;
 pub mod limits;
+pub mod load;
 pub mod mask;
 pub mod member;
 pub mod note;
@@ -132,5 +133,6 @@ mod probe;
 mod read;
 mod records;
 mod state;
+mod waiting;
 mod walk;
 mod wire;

@@ -222,6 +222,10 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
     /// Whether these bytes, body and signature, failed before. Costs a hash only while some are remembered.
     pub(crate) fn contains(&self, record: &[u8]) -> bool {
         !self.set.is_empty() && self.set.contains(&Self::key(record))

@@ -17,11 +17,11 @@ use crate::{
     outbox::{Out, Outbox},
     own::Own,
     params::NetworkParams,
-    records::Waiting,
     seed::{Rng, Seed},
     state::{Ix, State},
     time::{Mono, Now},
     view::View,
+    waiting::Waiting,
 };
 use alloc::{
     boxed::Box,

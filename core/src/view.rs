@@ -4,6 +4,7 @@ use crate::{
     accusation::Accusation,
     crypto::Hash,
     id::MemberId,
+    load::Load,
     mask::Mask,
     member::Member,
     params::Params,
@@ -195,6 +196,17 @@ impl View<'_> {
             deadline: case.filter(|case| case.rank.is_none()).and_then(|case| case.timer),
             accusations: case.map(|case| case.slots.iter().map(charge).collect()).unwrap_or_default(),
         })
+    }
+
+    /// Everybody of whom an accusation is held, valid or parked, and whoever is held (R6), each explained.
+    pub fn charged(&self) -> impl Iterator<Item = Explanation> + '_ {
+        let ids = self.0.state.charged().map(|ix| self.0.state.id(ix));
+        ids.filter_map(|id| self.explain(&id))
+    }
+
+    /// What is held for peers and on their account.
+    pub fn load(&self) -> Load {
+        self.0.load()
     }
 
     /// Whether an application message of this member is accepted: only live members' are.

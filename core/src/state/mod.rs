@@ -113,6 +113,11 @@ impl State {
         self.cases.get(&ix)
     }
 
+    /// Everybody with a case.
+    pub(crate) fn charged(&self) -> impl Iterator<Item = Ix> + '_ {
+        self.cases.keys().copied()
+    }
+
     /// Whether a valid accusation stands against it.
     pub(crate) fn is_accused(&self, ix: Ix) -> bool {
         self.cases.get(&ix).is_some_and(Case::is_valid)
