@@ -4,7 +4,7 @@ use crate::{
     brain::{Brain, member_of},
     happen::{Happening, Save, What},
     node::{Fate, Node},
-    tamper::{Hand, Injected, Tamper, Wire},
+    tamper::{Deed, Hand, Injected, Tamper, Wire},
     world::{Observed, World},
 };
 use core::time::Duration;
@@ -40,6 +40,7 @@ impl World {
             What::End => self.crash(node),
             What::Wake => self.wake(node),
             What::Scheme => self.scheme(node),
+            What::Deed(deed) => self.deed(node, deed),
             What::Packet { link, packet } => self.arrive(node, link, packet),
             What::Try { link, lane, sequence, bytes, packets, attempt } => {
                 self.transmit_frame(node, link, lane, sequence, bytes, packets, attempt);
@@ -211,7 +212,7 @@ impl World {
 
     /// Whether the process's tamper lets the brain hear `event`.
     fn tampered(&mut self, node: usize, event: &Event<'_>) -> bool {
-        match *event {
+        let heard = match *event {
             Event::Datagram { from, bytes } => {
                 self.asks(node, |tamper, hand| tamper.hears(hand, from, Wire::Datagram(bytes)))
             }
@@ -219,11 +220,19 @@ impl World {
                 self.asks(node, |tamper, hand| tamper.hears(hand, from, Wire::Frame(lane, bytes)))
             }
             _ => true,
+        };
+        if !heard && let Some(liar) = &mut self.nodes[node].liar {
+            liar.deeds.unheard += 1;
         }
+        heard
     }
 
     fn lets_pass(&mut self, node: usize, to: MemberId, wire: Wire<'_>) -> bool {
-        self.asks(node, |tamper, hand| tamper.sends(hand, to, wire))
+        let passes = self.asks(node, |tamper, hand| tamper.sends(hand, to, wire));
+        if !passes && let Some(liar) = &mut self.nodes[node].liar {
+            liar.deeds.withheld += 1;
+        }
+        passes
     }
 
     fn scheme(&mut self, node: usize) {
@@ -235,22 +244,22 @@ impl World {
 
     /// Lets the tamper, if there is one, do something; true without one.
     fn asks(&mut self, node: usize, ask: impl FnOnce(&mut dyn Tamper, &mut Hand<'_>) -> bool) -> bool {
-        let Some(mut tamper) = self.nodes[node].tamper.take() else { return true };
+        let Some(mut liar) = self.nodes[node].liar.take() else { return true };
         let linked: Vec<_> = self.nodes[node].ends.keys().map(|peer| self.nodes[*peer].id).collect();
-        let Node { id, scalar, brain, clock, .. } = &self.nodes[node];
+        let Node { id, brain, clock, .. } = &self.nodes[node];
         let mut hand = Hand {
             now: clock.at(self.now),
             me: *id,
             params: self.network.params(),
-            signer: &mut *self.network.signer(scalar),
+            signer: &mut *liar.signer,
             member: brain.as_deref().and_then(member_of),
             linked: &linked,
             out: Vec::new(),
             wake: None,
         };
-        let passes = ask(&mut *tamper, &mut hand);
+        let passes = ask(&mut *liar.tamper, &mut hand);
         let (out, wake, clock) = (hand.out, hand.wake, *clock);
-        self.nodes[node].tamper = Some(tamper);
+        self.nodes[node].liar = Some(liar);
         for injected in out {
             self.inject(node, injected);
         }
@@ -261,9 +270,34 @@ impl World {
     }
 
     fn inject(&mut self, node: usize, injected: Injected) {
+        if let Some(liar) = &mut self.nodes[node].liar {
+            match injected {
+                Injected::Deed(_) => liar.deeds.done += 1,
+                Injected::Datagram(..) | Injected::Frame(..) => liar.deeds.said += 1,
+            }
+        }
+        let peer = |to| self.by_id.get(&to).copied().unwrap_or(node);
         match injected {
-            Injected::Datagram(to, bytes) => self.send_datagram(node, self.by_id[&to], None, &bytes),
-            Injected::Frame(to, lane, bytes) => self.send_frame(node, self.by_id[&to], lane, &bytes),
+            Injected::Datagram(to, bytes) => self.send_datagram(node, peer(to), None, &bytes),
+            Injected::Frame(to, lane, bytes) => self.send_frame(node, peer(to), lane, &bytes),
+            Injected::Deed(deed) => self.later(node, self.now, What::Deed(deed)),
+        }
+    }
+
+    fn deed(&mut self, node: usize, deed: Deed) {
+        match deed {
+            Deed::Dial(to) => {
+                let Some(peer) = self.by_id.get(&to) else { return };
+                let addr = self.nodes[*peer].addr;
+                self.nodes[node].dialing.insert(to);
+                self.dial(node, addr, Some(to), None);
+            }
+            Deed::HangUp(to) => {
+                self.hang_up(node, to);
+                self.tell(node, Event::LinkDown { member: to });
+            }
+            Deed::Lose(ppm) => self.net.member_loss_ppm[node] = ppm,
+            Deed::Crash => self.crash(node),
         }
     }
 }

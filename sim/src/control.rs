@@ -5,7 +5,7 @@ use crate::{
     happen::{Happening, What},
     node::{Clock, Fate},
     rng::Class,
-    tamper::Tamper,
+    tamper::{Deeds, Liar, Tamper},
     world::World,
 };
 use core::time::Duration;
@@ -31,7 +31,7 @@ impl World {
         process.fate = Fate::Running;
         process.brain = Some((self.setup.bear)(birth));
         self.drain(node);
-        if self.nodes[node].tamper.is_some() {
+        if self.nodes[node].liar.is_some() {
             self.later(node, self.now, What::Scheme);
         }
     }
@@ -148,9 +148,15 @@ impl World {
     /// Makes a member a liar.
     pub fn corrupt(&mut self, node: usize, tamper: Box<dyn Tamper>) {
         self.mark_liar(node);
-        self.nodes[node].tamper = Some(tamper);
+        let signer = self.network.signer(&self.nodes[node].scalar);
+        self.nodes[node].liar = Some(Liar { tamper, signer, deeds: Deeds::default() });
         let at = self.now;
         self.queue.push(at, Happening { node, life: None, what: What::Scheme });
+    }
+
+    /// What a liar did so far.
+    pub fn deeds(&self, node: usize) -> Deeds {
+        self.nodes[node].liar.as_ref().map(|liar| liar.deeds).unwrap_or_default()
     }
 
     /// Counts a member among the liars: a test will speak in its name.

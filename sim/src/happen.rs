@@ -1,6 +1,9 @@
 //! All that can wait in the queue.
 
-use crate::net::{ACK_ONLY, CLOSE, DATAGRAM_OVERHEAD, FRAME_OVERHEAD, PACKET_OVERHEAD, PACKET_ROOM};
+use crate::{
+    net::{ACK_ONLY, CLOSE, DATAGRAM_OVERHEAD, FRAME_OVERHEAD, PACKET_OVERHEAD, PACKET_ROOM},
+    tamper::Deed,
+};
 use core::net::SocketAddr;
 use ifrit_core::{action::Persist, event::Lane, id::MemberId, time::Mono};
 use std::rc::Rc;
@@ -26,6 +29,8 @@ pub(crate) enum What {
     Scheme,
     /// The process ends.
     End,
+    /// The tamper does something to its own process.
+    Deed(Deed),
     /// The machine goes on after a pause.
     Resume,
     /// A packet of a link arrives.

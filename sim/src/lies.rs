@@ -1,13 +1,16 @@
-//! What a test can say in a member's name, with that member's key.
+//! What a test or a liar can say in a member's name, with that member's key.
 
 use crate::{
+    tamper::Hand,
     wire::{Bundle, records},
     world::World,
 };
 use ifrit_core::{
     accusation::{self, Accusation},
     event::Lane,
+    id::MemberId,
     note::{self, Note},
+    view::MemberView,
 };
 
 impl World {
@@ -57,3 +60,71 @@ impl World {
         self.spread(liar, &[bundle]);
     }
 }
+
+impl Hand<'_> {
+    /// How its member sees `id`; `None` while that one is sending.
+    pub fn sees(&self, id: &MemberId) -> Option<MemberView> {
+        self.member?.view().member(id)
+    }
+
+    /// Its accusation of `accused` at the epoch that its member knows; `None` if it knows none.
+    pub fn accuse(&mut self, accused: MemberId, ring: u8) -> Option<Accusation> {
+        let epoch = self.sees(&accused)?.epoch;
+        let fields = accusation::Fields { accused, epoch, ring, accuser: self.me };
+        Some(fields.sign(self.params, self.signer))
+    }
+
+    /// A note of its own as its member would say it now, changed by `change`.
+    pub fn note(&mut self, change: impl FnOnce(&mut note::Fields)) -> Option<Note> {
+        let seen = self.sees(&self.me)?;
+        let mut fields = note::Fields {
+            id: self.me,
+            epoch: seen.epoch,
+            issued: self.now.wall,
+            leaving: false,
+            gray: false,
+            answers: false,
+            mask: seen.mask,
+            addrs: seen.addrs,
+            tags: seen.tags,
+        };
+        change(&mut fields);
+        Some(fields.sign(self.params, self.signer))
+    }
+
+    /// What its member holds of `id`: certificate and note.
+    pub fn records_of(&self, id: &MemberId) -> Option<Bundle> {
+        let view = self.member?.view();
+        let bundle = Bundle::of(*id).certificate(view.certificate(id)?);
+        Some(Bundle { note: Some(view.note(id)?.to_vec()), ..bundle })
+    }
+
+    /// The rings on which it is the closest predecessor of `id` that is not out: there its word counts.
+    pub fn rings_before(&self, id: &MemberId) -> Vec<u8> {
+        let explained = self.member.and_then(|member| member.view().explain(id));
+        let watchers = explained.map(|explained| explained.watchers).unwrap_or_default();
+        watchers.into_iter().filter(|(_, watcher)| *watcher == self.me).map(|(ring, _)| ring).collect()
+    }
+
+    /// Its ring neighbours in its member's view.
+    pub fn neighbours(&self) -> Vec<MemberId> {
+        self.member.map(|member| member.view().neighbours().copied().collect()).unwrap_or_default()
+    }
+
+    /// Sends these records to `to`, urgently, in frames that are not too long.
+    pub fn show(&mut self, to: MemberId, bundles: &[Bundle]) {
+        for page in bundles.chunks(BUNDLES_PER_FRAME) {
+            self.frame(to, Lane::Urgent, records(page));
+        }
+    }
+
+    /// Sends these records to everybody to whom it has a link, but for those in `but`.
+    pub fn spread(&mut self, bundles: &[Bundle], but: &[MemberId]) {
+        for to in self.linked.iter().filter(|to| !but.contains(to)) {
+            self.show(*to, bundles);
+        }
+    }
+}
+
+/// The longest bundle with one accusation takes less than 2 kB, a frame 64 kB.
+const BUNDLES_PER_FRAME: usize = 30;

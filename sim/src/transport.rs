@@ -293,7 +293,8 @@ impl World {
     /// The sender learns that a frame has left; several share one event.
     fn told_written(&mut self, node: usize, link: Link, lane: Lane, bytes: usize) {
         let back = Link { peer: node, generation: link.generation };
-        let at = self.now + self.net.latency.mean();
+        let lingers = self.nodes[node].liar.as_ref().map_or(Duration::ZERO, |liar| liar.tamper.lingers());
+        let at = self.now + self.net.latency.mean() + lingers;
         let Some(sender) = self.end(link.peer, back) else { return };
         let written = &mut sender.lane(lane).written;
         let first = *written == 0;

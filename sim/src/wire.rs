@@ -1,6 +1,11 @@
-//! The core's frames of records, written and read a second time: liars need them, and a change of the format shows.
+//! The core's frames, written and read a second time: liars need them, and a change of the format shows.
 
-use ifrit_core::{accusation::Accusation, id::MemberId, note::Note, tags::FRAME_RECORDS};
+use ifrit_core::{
+    accusation::Accusation,
+    id::MemberId,
+    note::Note,
+    tags::{FRAME_ANNOUNCE, FRAME_CLOCK, FRAME_HELLO, FRAME_RECORDS, FRAME_WANT},
+};
 use serde::{Deserialize, Serialize};
 
 /// Records about one member.
@@ -43,7 +48,7 @@ impl Bundle {
 
 /// A frame of these records.
 pub fn records(bundles: &[Bundle]) -> Vec<u8> {
-    postcard::to_extend(bundles, vec![FRAME_RECORDS]).expect("plain data always serialises")
+    framed(FRAME_RECORDS, &bundles)
 }
 
 /// The records in a frame; `None` if it is another frame.
@@ -52,4 +57,35 @@ pub fn read_records(frame: &[u8]) -> Option<Vec<Bundle>> {
         (&FRAME_RECORDS, body) => postcard::from_bytes(body).ok(),
         _ => None,
     }
+}
+
+/// "I hold you out at this epoch" (0: I do not).
+pub fn hello(out_at: u64) -> Vec<u8> {
+    framed(FRAME_HELLO, &(0u16, 0u64, out_at))
+}
+
+/// "Your note's time is wrong here; my wall clock says this", in ms.
+pub fn clock(wall: u64) -> Vec<u8> {
+    framed(FRAME_CLOCK, &wall)
+}
+
+/// "I have something newer of these", which `salt` makes up.
+pub fn announce(ids: &[MemberId], salt: u8) -> Vec<u8> {
+    let summaries: Vec<_> = ids.iter().map(|id| (brief(id), [salt; 8])).collect();
+    framed(FRAME_ANNOUNCE, &summaries)
+}
+
+/// "Send me all that you have of these."
+pub fn want(ids: &[MemberId]) -> Vec<u8> {
+    // Brief id, epoch and note held, the certificate too, and all accusations.
+    let want = |id: &MemberId| (brief(id), 0u64, [0u8; 8], true, Some(Vec::<[u8; 4]>::new()));
+    framed(FRAME_WANT, &ids.iter().map(want).collect::<Vec<_>>())
+}
+
+fn brief(id: &MemberId) -> [u8; 8] {
+    id.0[..8].try_into().expect("8 of 32")
+}
+
+fn framed<T: Serialize>(tag: u8, body: &T) -> Vec<u8> {
+    postcard::to_extend(body, vec![tag]).expect("plain data always serialises")
 }

@@ -172,7 +172,7 @@ impl World {
             scalar,
             addr,
             brain: None,
-            tamper: None,
+            liar: None,
             life: 0,
             fate: Fate::Dead,
             correct: true,

@@ -1,44 +1,59 @@
-//! Accuses members that are alive, as their predecessor on a ring.
+//! Accuses members that are alive, as their predecessor on a ring, and some as nobody in particular.
 //!
 //! *Gain*: if it were believed, the victim would be out of every view while it works. *Stopped by*: R3, the victim rebuts; it
-//! disables the liar's ring, of which it may disable t (and has more than t liar predecessors with probability ε only).
+//! disables the liar's ring, of which it may disable t (and has more than t liar predecessors with probability ε only). R1: the
+//! word of one that is not the closest predecessor counts nowhere.
 
-use super::Strategy;
+use super::{Knob, Plan, Strategy, dice::Dice};
 use crate::{
     tamper::{Hand, Tamper},
-    wire::{Bundle, records},
+    wire::Bundle,
 };
 use core::time::Duration;
-use ifrit_core::{accusation, event::Lane};
+use ifrit_core::id::MemberId;
 
 pub(super) const STRATEGY: Strategy = Strategy {
     name: "false-accuser",
-    about: "accuses its ring neighbours on every ring; stopped by rebuttals and ring masks (R3)",
-    params: &[],
-    make: |_| Ok(Box::new(FalseAccuser)),
+    about: "accuses its ring successors wherever its word counts, and others; stopped by rebuttals, ring masks (R3), R1",
+    params: KNOBS,
+    make,
 };
 
-/// Between two rounds of accusations: about twice per Δ in the LAN preset.
-const PERIOD: Duration = Duration::from_millis(500);
+const KNOBS: &[Knob] = &[
+    ("every", "\"100ms\"", "between two rounds of accusations"),
+    ("others", "2", "members accused per round on rings where its word does not count"),
+];
+
+fn make(plan: Plan<'_>) -> Result<Box<dyn Tamper>, String> {
+    Ok(Box::new(FalseAccuser {
+        every: plan.span(KNOBS, "every")?,
+        others: plan.number(KNOBS, "others")?,
+        ids: plan.ids.to_vec(),
+        gang: plan.gang(),
+        dice: Dice(plan.chance),
+    }))
+}
 
 #[derive(Debug)]
-struct FalseAccuser;
+struct FalseAccuser {
+    every: Duration,
+    others: u64,
+    ids: Vec<MemberId>,
+    gang: Vec<MemberId>,
+    dice: Dice,
+}
 
 impl Tamper for FalseAccuser {
     fn wakes(&mut self, hand: &mut Hand<'_>) {
-        hand.wake(hand.now.mono + PERIOD);
-        let Some(member) = hand.member else { return };
-        let victims: Vec<_> = member.view().neighbours().copied().collect();
-        for accused in victims {
-            let Some(view) = member.view().member(&accused) else { continue };
-            let mut bundle = Bundle::of(accused);
-            for ring in view.mask.rings() {
-                let fields = accusation::Fields { accused, epoch: view.epoch, ring, accuser: hand.me };
-                bundle = bundle.accusation(&fields.sign(hand.params, hand.signer));
-            }
-            let frame = records(&[bundle]);
-            for to in hand.linked.iter().copied() {
-                hand.frame(to, Lane::Urgent, frame.clone());
+        hand.wake(hand.now.mono + self.every);
+        hand.slander(&self.gang);
+        for _ in 0..self.others {
+            let ring = self.dice.below(usize::from(hand.params.rings)) as u8;
+            let Some(accused) = self.dice.pick(&self.ids).filter(|id| !self.gang.contains(id)) else {
+                continue;
+            };
+            if let Some(accusation) = hand.accuse(*accused, ring) {
+                hand.tell_others(&[Bundle::of(*accused).accusation(&accusation)]);
             }
         }
     }

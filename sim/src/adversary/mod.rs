@@ -2,7 +2,41 @@
 //!
 //! To add one: a file beside this one with a `STRATEGY`, and its line in [`STRATEGIES`].
 
+mod accusation_replayer;
+mod bit_flipper;
+mod bucket_drainer;
+mod chain_accuser;
+mod clock_liar;
+mod dice;
+mod digest_liar;
+mod eclipse;
+mod epoch_pumper;
+mod equivocator;
 mod false_accuser;
+mod false_contact;
+mod flooder;
+mod ghost_replayer;
+mod gossip_dropper;
+mod gray_liar;
+mod heal_drainer;
+mod junk_flooder;
+mod knobs;
+mod link_hog;
+mod map;
+mod mask_abuser;
+mod mute_monitor;
+mod mutual_accusers;
+mod patience_trainer;
+mod rebuttal_suppressor;
+mod reflector;
+mod signature_racer;
+mod slander;
+mod slow_acker;
+mod stale_note_replayer;
+mod stalling_announcer;
+mod sybil;
+
+pub use knobs::Knob;
 
 use crate::tamper::Tamper;
 use ifrit_core::{id::MemberId, time::Mono};
@@ -16,7 +50,7 @@ pub struct Strategy {
     /// What an attacker would gain, and the rule that stops it, in a line.
     pub about: &'static str,
     /// The parameters that it reads, each with its default (TOML) and what it means.
-    pub params: &'static [(&'static str, &'static str, &'static str)],
+    pub params: &'static [Knob],
     /// Makes one liar.
     ///
     /// # Errors
@@ -25,7 +59,37 @@ pub struct Strategy {
 }
 
 /// Every strategy, by name.
-pub const STRATEGIES: &[Strategy] = &[false_accuser::STRATEGY];
+pub const STRATEGIES: &[Strategy] = &[
+    accusation_replayer::STRATEGY,
+    bit_flipper::STRATEGY,
+    bucket_drainer::STRATEGY,
+    chain_accuser::STRATEGY,
+    clock_liar::STRATEGY,
+    digest_liar::STRATEGY,
+    eclipse::STRATEGY,
+    epoch_pumper::STRATEGY,
+    equivocator::STRATEGY,
+    false_accuser::STRATEGY,
+    false_contact::STRATEGY,
+    flooder::STRATEGY,
+    ghost_replayer::STRATEGY,
+    gossip_dropper::STRATEGY,
+    gray_liar::STRATEGY,
+    heal_drainer::STRATEGY,
+    junk_flooder::STRATEGY,
+    link_hog::STRATEGY,
+    mask_abuser::STRATEGY,
+    mute_monitor::STRATEGY,
+    mutual_accusers::STRATEGY,
+    patience_trainer::STRATEGY,
+    rebuttal_suppressor::STRATEGY,
+    reflector::STRATEGY,
+    signature_racer::STRATEGY,
+    slow_acker::STRATEGY,
+    stale_note_replayer::STRATEGY,
+    stalling_announcer::STRATEGY,
+    sybil::STRATEGY,
+];
 
 /// The strategy of that name.
 pub fn strategy(name: &str) -> Option<&'static Strategy> {

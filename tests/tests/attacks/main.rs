@@ -4,7 +4,7 @@ mod frames;
 mod victim;
 
 use crate::{
-    frames::{announce, clock, hello, strangers, want},
+    frames::{strangers, want},
     victim::{Liar, Victim},
 };
 use ifrit_core::{
@@ -13,7 +13,7 @@ use ifrit_core::{
     limits::{LANE_QUEUE_MAX, SERVED_MIN},
     seed::Seed,
 };
-use ifrit_sim::wire::{Bundle, records};
+use ifrit_sim::wire::{Bundle, announce, clock, hello, records};
 use std::time::{Duration, Instant};
 
 /// A liar with a link to a member among `members`: a ring neighbour where those are few, a stranger where its number is
@@ -79,7 +79,7 @@ fn announcements_of_nobody_hold_up_no_other_pull() {
     let honest = victim.liar(4);
     victim.link(&honest);
     victim.sent.clear();
-    victim.frame(&honest, &announce(&[victim::id(77)])).expect("taken");
+    victim.frame(&honest, &announce(&[victim::id(77)], 1)).expect("taken");
     assert!(victim.sent_to(&honest) > 0, "it is asked at once");
     let mut newcomer = victim.liar(77);
     let note = victim.note(&mut newcomer, 1);
@@ -155,7 +155,7 @@ fn fuzz_time() -> Duration {
 fn mutated_frames_cause_no_panic_and_no_growth() {
     let mut victim = Victim::among(20);
     let mut liars: Vec<Liar> = (1..=20).map(|n| victim.liar(n)).collect();
-    let mut frames = vec![hello(0), hello(9), clock(1), want(0..=20), announce(&[victim::id(5)])];
+    let mut frames = vec![hello(0), hello(9), clock(1), want(0..=20), announce(&[victim::id(5)], 1)];
     frames.push(strangers(9000, 50));
     for liar in &mut liars {
         let note = victim.note(liar, 2);
