@@ -113,7 +113,7 @@ impl Member {
         };
         if datagram.pong {
             let params = self.state.params;
-            if let Some(rtt) = self.monitor.on_pong(&from, datagram.token, now.mono, &params) {
+            if let Some(rtt) = self.monitor.on_pong(&from, datagram.token, now, &params) {
                 self.note_rtt(from, rtt);
             }
             // Of two peers that see a difference the pinger walks.

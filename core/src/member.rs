@@ -311,7 +311,7 @@ impl Member {
             self.own_due = Some(now.mono);
             self.contacts.wake(now.mono);
             if self.contacts.joined() {
-                let duties = self.monitor.retarget(&self.state, &self.me, now.mono, &mut self.rng);
+                let duties = self.monitor.retarget(&self.state, &self.me, now);
                 self.duties = duties;
                 self.accuse_by_duty(now);
                 if self.state.down().next().is_some() {

@@ -1,12 +1,18 @@
 //! Who is watched, and how a silence becomes an accusation (R5, R6).
+//!
+//! **R5, staggered monitors.** The monitors of one member take turns by the wall clock: the cycle of (enabled rings) / R has a
+//! turn for each of its enabled rings, and whoever watches it on a ring pings at that ring's turn. So some monitor pings each
+//! member every 1/R, not k times at once and then never for most of a cycle, which is what happens when phases are left to
+//! the moments at which links came up. Clocks that do not agree cost evenness, nothing else: from one ping of a monitor to
+//! its next there never is more than a cycle and a ping's time, whatever the clock says, and no verdict looks at it.
 
 use crate::{
     id::MemberId,
     limits::MEDIAN_OTHERS_MIN,
+    mask::Mask,
     params::Params,
-    seed::Rng,
     state::{Ix, State},
-    time::Mono,
+    time::{Mono, Now},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -32,8 +38,8 @@ struct Watch {
     /// Its note's epoch: a new note starts the count anew.
     epoch: u64,
     /// Rings on which we watch it, and rings enabled in its mask.
-    rings: u32,
-    enabled: u32,
+    rings: Mask,
+    enabled: Mask,
     next: Mono,
     /// The ping under way: when it is missed.
     pending: Option<Pending>,
@@ -85,15 +91,9 @@ impl Monitor {
     /// enabled rings without a valid accusation, of which it is the closest predecessor that is not out.
     ///
     /// Costs k short walks along the rings.
-    pub(crate) fn retarget(
-        &mut self,
-        state: &State,
-        me: &MemberId,
-        now: Mono,
-        rng: &mut Rng,
-    ) -> Vec<(Ix, u8)> {
+    pub(crate) fn retarget(&mut self, state: &State, me: &MemberId, now: Now) -> Vec<(Ix, u8)> {
         // Rings on which we watch it, and whether it stands behind one that is accused or out.
-        let mut counts: BTreeMap<Ix, (u32, bool)> = BTreeMap::new();
+        let mut wanted: BTreeMap<Ix, (Mask, bool)> = BTreeMap::new();
         let mut duty = Vec::new();
         self.neighbours.clear();
         self.successors.clear();
@@ -101,9 +101,10 @@ impl Monitor {
         for ring in 0..state.params.rings {
             let (mut behind, mut closest) = (false, true);
             for ix in state.rings.successors(&state.roster, ring, me) {
-                let mut count = || {
-                    let entry = counts.entry(ix).or_default();
-                    *entry = (entry.0 + 1, entry.1 | behind);
+                let mut want = || {
+                    let entry = wanted.entry(ix).or_default();
+                    entry.0.enable(ring);
+                    entry.1 |= behind;
                 };
                 if state.is_out(ix) {
                     // R6: it is the duty of the closest that is not out; an accused one is not.
@@ -111,14 +112,14 @@ impl Monitor {
                         owes(state, ix, ring, &mut duty);
                     }
                     if state.case(ix).is_some_and(|case| case.hold.is_some()) || is_gray(state, ix) {
-                        count();
+                        want();
                     }
                     behind = true;
                     continue;
                 }
                 self.successors.insert(state.id(ix));
                 if state.roster[ix].note.mask().enabled(ring) {
-                    count();
+                    want();
                 }
                 // Past an accused one the next is pinged too, at once (R5).
                 if !state.is_accused(ix) {
@@ -138,42 +139,40 @@ impl Monitor {
             }
         }
         self.neighbours.extend(self.successors.iter().copied());
-        self.watch(state, &counts, now, rng);
+        self.watch(state, &wanted, now);
         duty
     }
 
-    fn watch(&mut self, state: &State, counts: &BTreeMap<Ix, (u32, bool)>, now: Mono, rng: &mut Rng) {
-        let wanted: BTreeSet<MemberId> = counts.keys().map(|ix| state.id(*ix)).collect();
-        let gone: Vec<MemberId> = self.watched.keys().filter(|id| !wanted.contains(id)).copied().collect();
+    fn watch(&mut self, state: &State, wanted: &BTreeMap<Ix, (Mask, bool)>, now: Now) {
+        let ids: BTreeSet<MemberId> = wanted.keys().map(|ix| state.id(*ix)).collect();
+        let gone: Vec<MemberId> = self.watched.keys().filter(|id| !ids.contains(id)).copied().collect();
         for id in gone {
             let watch = self.watched.remove(&id).expect("it was just listed");
             self.queue.remove(&(watch.at(), id));
             self.losses.remove(&id);
         }
-        for (ix, (rings, behind)) in counts {
+        for (ix, (rings, behind)) in wanted {
             let (id, note) = (state.id(*ix), &state.roster[*ix].note);
-            let enabled = note.mask().count();
-            let interval = interval(&state.params, enabled, *rings);
+            let (rings, enabled) = (*rings, note.mask());
+            let turn = || next_turn(&state.params, &id, rings, enabled, now);
             let fresh = || Watch {
                 epoch: note.epoch(),
-                rings: *rings,
+                rings,
                 enabled,
-                // Monitors of one member are staggered by chance; past an accused one there is no time to lose.
-                next: if *behind {
-                    now
-                } else {
-                    now + Duration::from_nanos(rng.below(interval.as_nanos() as u64))
-                },
+                // Past an accused one there is no time to lose.
+                next: if *behind { now.mono } else { turn() },
                 pending: None,
                 misses: 0,
             };
             let watch = self.watched.entry(id).or_insert_with(fresh);
             self.queue.remove(&(watch.at(), id));
-            (watch.rings, watch.enabled) = (*rings, enabled);
             if watch.epoch != note.epoch() {
                 (watch.epoch, watch.misses) = (note.epoch(), 0);
             }
-            watch.next = watch.next.min(now + interval);
+            if (watch.rings, watch.enabled) != (rings, enabled) {
+                (watch.rings, watch.enabled) = (rings, enabled);
+                watch.next = watch.next.min(turn());
+            }
             self.queue.insert((watch.at(), id));
         }
     }
@@ -184,9 +183,9 @@ impl Monitor {
     }
 
     /// The next thing to do now.
-    pub(crate) fn poll(&mut self, params: &Params, now: Mono) -> Option<Probe> {
+    pub(crate) fn poll(&mut self, params: &Params, now: Now) -> Option<Probe> {
         let (at, id) = self.queue.first().copied()?;
-        if at > now {
+        if at > now.mono {
             return None;
         }
         let needed = self.needed(params, &id);
@@ -198,7 +197,7 @@ impl Monitor {
                 // Alive, though the pong was lost.
                 mark!(R5AckedOnly);
                 watch.misses = 0;
-                watch.next = now + interval(params, watch.enabled, watch.rings);
+                watch.next = next_turn(params, &id, watch.rings, watch.enabled, now);
                 sample(&mut self.losses, id, true, params);
                 self.queue.insert((watch.at(), id));
                 return self.poll(params, now);
@@ -213,9 +212,9 @@ impl Monitor {
         if matches!(probe, Probe::Accuse(_)) {
             // Accused or not, it is looked at again at the usual pace.
             watch.misses = needed.saturating_sub(1);
-            watch.next = now + params.ping_timeout * 4;
+            watch.next = now.mono + params.ping_timeout * 4;
         } else {
-            watch.next = now + params.ping_timeout;
+            watch.next = now.mono + params.ping_timeout;
         }
         self.queue.insert((watch.at(), id));
         Some(probe)
@@ -259,17 +258,17 @@ impl Monitor {
         &mut self,
         id: &MemberId,
         token: u64,
-        now: Mono,
+        now: Now,
         params: &Params,
     ) -> Option<Duration> {
         let watch = self.watched.get_mut(id)?;
         let pending = watch.pending.filter(|pending| pending.token == token)?;
         self.queue.remove(&(watch.at(), *id));
         (watch.pending, watch.misses) = (None, 0);
-        watch.next = now + interval(params, watch.enabled, watch.rings);
+        watch.next = next_turn(params, id, watch.rings, watch.enabled, now);
         self.queue.insert((watch.at(), *id));
         sample(&mut self.losses, *id, false, params);
-        Some(now.since(pending.sent))
+        Some(now.mono.since(pending.sent))
     }
 
     /// A sign of life: the peer acknowledged what was sent after the ping.
@@ -341,13 +340,64 @@ fn is_gray(state: &State, ix: Ix) -> bool {
     state.roster[ix].standing == crate::state::Standing::Gray
 }
 
-/// R5: each member is pinged R times a second in all, so one ring's monitor pings every (enabled rings) / R.
-fn interval(params: &Params, enabled: u32, rings: u32) -> Duration {
-    params.ping_period * enabled.max(1) / rings.max(1)
+/// R5: when this member's next turn comes to ping `id`, which it watches on `rings`: each enabled ring has one turn in a cycle
+/// of (enabled rings) / R.
+fn next_turn(params: &Params, id: &MemberId, rings: Mask, enabled: Mask, now: Now) -> Mono {
+    let period = params.ping_period.as_millis() as u64;
+    let cycle = period * u64::from(enabled.count().max(1));
+    // Ids are random: cycles of different members begin at different moments.
+    let begin = u64::from_le_bytes([id.0[0], id.0[1], id.0[2], id.0[3], 0, 0, 0, 0]);
+    // A ping and its answer are over before the next turn.
+    let pause = params.ping_timeout.as_millis() as u64;
+    let from = now.wall.0.wrapping_add(pause);
+    let wait = |ring: u8| {
+        let turn = enabled.rings().take_while(|other| *other < ring).count() as u64;
+        (begin + turn * period + cycle - from % cycle) % cycle
+    };
+    let wait = rings.rings().map(wait).min().unwrap_or(cycle);
+    now.mono + Duration::from_millis(pause + wait)
 }
 
 fn sample(losses: &mut Losses, id: MemberId, lost: bool, params: &Params) {
     let loss = losses.entry(id).or_insert(params.loss_ppm);
     let new = if lost { 1_000_000 } else { 0 };
     *loss = *loss - (*loss >> LOSS_SHIFT) + (new >> LOSS_SHIFT);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        id::NetworkId,
+        params::{NetworkParams, Wish},
+        time::Wall,
+    };
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn r5_the_monitors_of_a_member_take_turns(id in any::<[u8; 32]>(), wall in 0..1u64 << 50, off in 0..12u8) {
+            let wish = Wish { rings: Some(23), ..Wish::default() };
+            let network = NetworkParams::new(NetworkId([0; 32]), &wish).expect("a network");
+            let (params, id) = (Params::derive(&network), MemberId(id));
+            let mut enabled = Mask::all(23);
+            (0..off).for_each(|ring| enabled.disable(ring * 2));
+            let now = Now { mono: Mono(5), wall: Wall(wall) };
+            let mut turns: Vec<Mono> = enabled
+                .rings()
+                .map(|ring| {
+                    let mut rings = Mask::default();
+                    rings.enable(ring);
+                    next_turn(&params, &id, rings, enabled, now)
+                })
+                .collect();
+            turns.sort();
+            let first = turns[0].since(now.mono);
+            prop_assert!(first >= params.ping_timeout && first < params.ping_timeout + params.ping_period);
+            for pair in turns.windows(2) {
+                prop_assert_eq!(pair[1].since(pair[0]), params.ping_period);
+            }
+            prop_assert_eq!(next_turn(&params, &id, enabled, enabled, now), turns[0]);
+        }
+    }
 }

@@ -20,7 +20,7 @@ impl Member {
             return;
         }
         let params = self.state.params;
-        while let Some(probe) = self.monitor.poll(&params, now.mono) {
+        while let Some(probe) = self.monitor.poll(&params, now) {
             match probe {
                 Probe::Ping(member) => self.ping(member, now.mono),
                 Probe::Accuse(member) => self.accuse_silent(member, now),

@@ -36,7 +36,8 @@ impl core::ops::Sub<Duration> for Mono {
     }
 }
 
-/// Wall-clock time in milliseconds since the Unix epoch. Only leases and certificates look at it.
+/// Wall-clock time in milliseconds since the Unix epoch. Only leases and certificates look at it,
+/// and the turns of monitors (R5), which no verdict hangs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Wall(pub u64);
 

@@ -1,7 +1,7 @@
 //! R4, R5, R6: who is silent goes down everywhere, and nobody else does.
 
 use crate::{s, settled};
-use ifrit_core::{time::Mono, view::State};
+use ifrit_core::{action::Notice, time::Mono, view::State};
 use ifrit_sim::{Setup, World};
 
 /// Runs until all correct members hold `gone` down, within the network's own bound and a margin for the last pushes.
@@ -40,6 +40,47 @@ fn r5_five_that_crash_at_once_go_down_everywhere() {
     gone.iter().for_each(|node| world.crash(*node));
     all_notice(&mut world, &gone);
     world.settles_within(s(10));
+    assert_eq!(world.removals(Mono(0)), []);
+}
+
+/// Seconds from `crashed` until each of `gone` is accused anywhere.
+fn first_accused(world: &World, gone: &[usize], crashed: Mono) -> Vec<f64> {
+    let accused = |subject: usize| {
+        world.since(crashed).iter().find_map(|seen| match &seen.notice {
+            Notice::Accused { accusation } if accusation.accused == world.id(subject) => Some(seen.at),
+            _ => None,
+        })
+    };
+    gone.iter()
+        .map(|gone| accused(*gone).expect("it is down, so it was accused").since(crashed).as_secs_f64())
+        .collect()
+}
+
+#[test]
+fn r5_monitors_take_turns_so_that_a_crash_is_seen_within_one_period() {
+    let mut world = settled(60, 23, 2);
+    let params = world.params();
+    let seen = params.ping_period + params.ping_timeout * (params.misses(params.loss_ppm) + 1);
+    for gone in [[3, 20], [40, 41], [50, 59]] {
+        // Whatever the moment in the monitors' cycle.
+        world.run_for(params.ping_period * 7);
+        let crashed = world.now();
+        gone.iter().for_each(|node| world.crash(*node));
+        all_notice(&mut world, &gone);
+        for took in first_accused(&world, &gone, crashed) {
+            assert!(took <= seen.as_secs_f64(), "accused after {took} s, not {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn r5_clocks_that_disagree_or_jump_cost_evenness_only() {
+    let mut world = settled(30, 23, 3);
+    (0..30).for_each(|node| world.skew(node, node as i64 * 1013 - 9000));
+    world.run_for(s(20));
+    (0..30).for_each(|node| world.skew(node, 5000 - node as i64 * 777));
+    world.crash(4);
+    all_notice(&mut world, &[4]);
     assert_eq!(world.removals(Mono(0)), []);
 }
 
