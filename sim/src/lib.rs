@@ -14,6 +14,7 @@
 //! | [`network`], [`crypto`] | certificates as the CA issues them; real or ideal signatures |
 //! | [`tamper`], [`lies`], [`brain`] | members that are not honest, or run other code |
 //! | [`check`], [`story`] | what must hold of every run; a run told in lines |
+//! | [`chronicle`], [`report`] | what a run leaves behind; its page and its summary |
 //! | [`rng`] | fault decisions: hashes of what they decide, so that removing one thing moves no other |
 //!
 //! One thread, one [`Queue`](queue::Queue) ordered by (time, sequence): the same [`Setup`] gives the same run, bit for
@@ -36,6 +37,7 @@ mod act;
 pub mod adversary;
 pub mod brain;
 pub mod check;
+pub mod chronicle;
 pub mod control;
 pub mod crypto;
 mod dial;
@@ -46,6 +48,7 @@ pub mod net;
 pub mod network;
 mod node;
 pub mod queue;
+pub mod report;
 pub mod rings;
 pub mod rng;
 pub mod run;

@@ -31,6 +31,12 @@ impl Views {
         self.live[observer] as usize
     }
 
+    /// All that `observer` holds live: a bit per member, 64 to a word.
+    pub fn row(&self, observer: usize) -> &[u64] {
+        let words = self.members.div_ceil(64);
+        &self.bits[observer * words..][..words]
+    }
+
     /// When the view of `observer` last changed.
     pub fn changed(&self, observer: usize) -> Mono {
         self.changed[observer]

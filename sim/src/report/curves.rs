@@ -1,0 +1,182 @@
+//! Curves over time: how large the views were and how wrong, and what was sent.
+
+use super::{
+    number,
+    scale::{Scale, nice},
+    time::{self, Lanes, WIDTH},
+};
+use crate::chronicle::{Chronicle, Sample};
+use maud::{Markup, html};
+use std::fmt::Write as _;
+
+const PLOT: f64 = 190.0;
+const SMALL: f64 = 120.0;
+/// Between what is above a plot and the plot: its name stands there.
+const NAME: f64 = 30.0;
+
+/// The live views and how many pairs are wrong.
+pub(super) fn convergence(chronicle: &Chronicle) -> Markup {
+    let lanes = Lanes::new(chronicle);
+    let time = time::scale(chronicle);
+    let top = 24.0 + lanes.height() + NAME;
+    let (middle, below) = (top + PLOT, top + PLOT + 50.0 + NAME);
+    let bottom = below + SMALL;
+    let views = view_scale(&chronicle.samples, middle, top);
+    let most = chronicle.samples.iter().map(|sample| sample.wrong).max().unwrap_or(0);
+    let wrong = Scale { from: 0.0, to: nice(most.max(1) as f64), start: bottom, end: below };
+    let samples = &chronicle.samples;
+    let from =
+        if views.from > 0.0 { format!(" (the axis begins at {:.0})", views.from) } else { String::new() };
+    html! {
+        svg viewBox={ "0 0 " (WIDTH) " " (bottom + 42.0) } role="img" aria-label=(told(chronicle, most)) {
+            (lanes.draw(20.0, &[(top, middle), (below, bottom)]))
+            (time::axis(time, top, middle))
+            (time::values(views, time, &format!("live members in a correct view{from}"), time::label))
+            path.spread d=(area(samples, time, views, |sample| f64::from(sample.view.min), |sample| f64::from(sample.view.max))) {}
+            path.mean d=(steps(samples, time, views, |sample| sample.view.mean)) {}
+            path.expected d=(steps(samples, time, views, |sample| f64::from(sample.expected.max))) {}
+            @if samples.iter().any(|sample| sample.expected.min != sample.expected.max) {
+                path.expected d=(steps(samples, time, views, |sample| f64::from(sample.expected.min))) {}
+            }
+            (time::axis(time, below, bottom))
+            (time::name(time, bottom))
+            (time::values(wrong, time, "wrong pairs: who is seen live and is not, or the reverse", time::label))
+            @if most == 0 {
+                text.nothing x=(WIDTH / 2.0) y=((below + bottom) / 2.0 + 5.0) text-anchor="middle" {
+                    "no correct view was wrong in any second"
+                }
+            } @else {
+                path.wrong d=(area(samples, time, wrong, |_| 0.0, |sample| sample.wrong as f64)) {}
+            }
+        }
+        p.legend {
+            (key("mean", "mean view")) (key("spread", "smallest to largest view")) (key("expected", "as it should be"))
+            (key("lie band", "somebody lies")) (key("fault band", "a fault lasts")) (key("mark", "a fault at one moment"))
+        }
+        @if lanes.hidden > 0 {
+            p.soft { (number::plural(lanes.hidden, "further event")) " had no room above the curves." }
+        }
+    }
+}
+
+fn told(chronicle: &Chronicle, most: u64) -> String {
+    let view = chronicle.outcome.view;
+    format!(
+        "Live views over time. In the end {} to {}, expected {}. At worst {} wrong pairs.",
+        view.min,
+        view.max,
+        view.expected,
+        number::count(most)
+    )
+}
+
+/// The whole from 0 if the views vary much; else the part where they do.
+fn view_scale(samples: &[Sample], bottom: f64, top: f64) -> Scale {
+    let low = samples.iter().map(|sample| sample.view.min.min(sample.expected.min)).min().unwrap_or(0);
+    let high = samples.iter().map(|sample| sample.view.max.max(sample.expected.max)).max().unwrap_or(1);
+    let (low, high) = (f64::from(low), f64::from(high.max(1)));
+    let margin = nice((high * 0.03).max(1.0));
+    let from = if low < high * 0.6 { 0.0 } else { ((low - margin) / margin).floor() * margin };
+    Scale { from: from.max(0.0), to: high + margin, start: bottom, end: top }
+}
+
+/// What members sent.
+pub(super) fn traffic(chronicle: &Chronicle) -> Markup {
+    let lanes = Lanes::new(chronicle);
+    let time = time::scale(chronicle);
+    let top = 24.0 + lanes.height() + NAME;
+    let bottom = top + PLOT;
+    let samples = &chronicle.samples;
+    let scale = traffic_scale(samples, bottom, top);
+    let at = |bytes: f64| bytes.max(1.0).log10();
+    html! {
+        svg viewBox={ "0 0 " (WIDTH) " " (bottom + 42.0) } role="img" aria-label="Bytes that one correct member sends per second, over time" {
+            (lanes.draw(20.0, &[(top, bottom)]))
+            (time::axis(time, top, bottom))
+            (time::name(time, bottom))
+            (time::values(scale, time, "sent by one correct member per second, with all headers (logarithmic)", |power| number::bytes(10_f64.powf(power))))
+            path.most d=(steps(samples, time, scale, |sample| at(sample.bytes.max))) {}
+            path.p99 d=(steps(samples, time, scale, |sample| at(sample.bytes.p99))) {}
+            path.mean d=(steps(samples, time, scale, |sample| at(sample.bytes.mean))) {}
+        }
+        p.legend { (key("mean", "mean")) (key("p99", "99 % send at most this")) (key("most", "the most by any")) }
+    }
+}
+
+/// Powers of ten: what a fault costs is a thousand times what rest costs, and both are asked for.
+fn traffic_scale(samples: &[Sample], bottom: f64, top: f64) -> Scale {
+    let most = samples.iter().map(|sample| sample.bytes.max).fold(10.0, f64::max);
+    let means = samples.iter().map(|sample| sample.bytes.mean).filter(|mean| *mean > 0.0);
+    let least = means.fold(most, f64::min).max(1.0);
+    let (from, to) = (least.log10().floor(), most.log10().ceil());
+    Scale { from, to: to.max(from + 1.0), start: bottom, end: top }
+}
+
+/// A little of what a class looks like, and its meaning.
+pub(super) fn key(class: &str, meaning: &str) -> Markup {
+    let is_area = class == "spread" || class.ends_with("band");
+    html! {
+        span.key {
+            svg.swatch viewBox="0 0 26 14" aria-hidden="true" {
+                @if is_area {
+                    rect class=(class) x="1" y="1" width="24" height="12" rx="2" {}
+                } @else if class == "mark" {
+                    path.fault.mark d="M8 1h10l-5 12z" {}
+                } @else {
+                    path class=(class) d="M1 7H25" {}
+                }
+            }
+            (meaning)
+        }
+    }
+}
+
+/// A line with steps: a sample holds for the stretch that ends with it.
+fn steps(samples: &[Sample], time: Scale, scale: Scale, value: impl Fn(&Sample) -> f64) -> String {
+    let mut path = String::new();
+    let mut drawn = None;
+    for (at, sample) in samples.iter().enumerate() {
+        let (x, y) = (time.at(sample.at_s), scale.at(value(sample)));
+        match drawn {
+            None => write!(path, "M{} {y}", time.at(begin(samples))),
+            Some(before) if before != y => write!(path, "V{y}"),
+            Some(_) => Ok(()),
+        }
+        .expect("a string takes everything");
+        let same_follows = samples.get(at + 1).is_some_and(|next| scale.at(value(next)) == y);
+        if !same_follows {
+            write!(path, "H{x}").expect("a string takes everything");
+        }
+        drawn = Some(y);
+    }
+    path
+}
+
+/// When the first sample's stretch begins.
+fn begin(samples: &[Sample]) -> f64 {
+    let first = samples.first().map_or(0.0, |sample| sample.at_s);
+    let long = samples.get(1).map_or(first, |second| second.at_s - first);
+    (first - long).max(0.0)
+}
+
+/// What is between two lines with steps.
+fn area(
+    samples: &[Sample],
+    time: Scale,
+    scale: Scale,
+    low: impl Fn(&Sample) -> f64,
+    high: impl Fn(&Sample) -> f64,
+) -> String {
+    let mut path = steps(samples, time, scale, high);
+    for (at, sample) in samples.iter().enumerate().rev() {
+        let from = if at == 0 { begin(samples) } else { samples[at - 1].at_s };
+        let y = scale.at(low(sample));
+        let command = if at + 1 == samples.len() { 'L' } else { 'V' };
+        let x = if command == 'L' { format!("{} ", time.at(sample.at_s)) } else { String::new() };
+        write!(path, "{command}{x}{y}H{}", time.at(from)).expect("a string takes everything");
+    }
+    if !path.is_empty() {
+        path.push('Z');
+    }
+    path
+}

@@ -1,0 +1,84 @@
+//! Chronicles, the page and the summary made from them.
+
+mod made_up;
+
+use ifrit_sim::{
+    chronicle::{Chronicle, Unreadable},
+    report,
+};
+use std::{fs, path::Path};
+
+fn json(chronicle: &Chronicle) -> String {
+    let mut text = Vec::new();
+    chronicle.write(&mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn a_chronicle_survives_the_file() {
+    let chronicle = made_up::chronicle();
+    assert_eq!(Chronicle::read(&json(&chronicle)).unwrap(), chronicle);
+}
+
+#[test]
+fn what_is_no_chronicle_is_refused_with_a_reason() {
+    let good = json(&made_up::chronicle());
+    let refused = |from: &str, to: &str| {
+        assert_ne!(good.replacen(from, to, 1), good, "{from} is in the file");
+        Chronicle::read(&good.replacen(from, to, 1)).unwrap_err().to_string()
+    };
+    assert!(matches!(Chronicle::read("ifrit tr"), Err(Unreadable::Json(_))));
+    assert!(matches!(Chronicle::read(&good[..good.len() / 2]), Err(Unreadable::Json(_))));
+    for (from, to, reason) in [
+        (r#""format":1"#, r#""format":2"#, "format 2"),
+        (r#""trace":"ifrit-sim""#, r#""trace":"other""#, "\"other\""),
+        (r#""left_out":"#, r#""surplus":1,"left_out":"#, "unknown field `surplus`"),
+        (r#""accuser":3"#, r#""accuser":10"#, "edges names member 10 of 10"),
+        (r#""accuser":3"#, r#""accuser":-1"#, "invalid value: integer `-1`"),
+        (r#""struck":1"#, r#""members":[],"struck":1"#, "duplicate field `members`"),
+        (r#""at_s":2.0"#, r#""at_s":0.5"#, "order of time"),
+        (r#""until_s":60.0"#, r#""until_s":0.0"#, "a run of 0 s"),
+        (r#""members_per_row":1"#, r#""members_per_row":0"#, "observers has 10 rows of 0"),
+        (r#""column_s":1.0"#, r#""column_s":-1.0"#, "columns of -1 s"),
+        (r#""cells":[[0,"#, r#""cells":[["#, "rows of different length"),
+    ] {
+        let error = refused(from, to);
+        assert!(error.contains(reason), "{from} → {to}: {error}");
+    }
+}
+
+#[test]
+fn the_summary_is_what_a_tired_person_reads() {
+    let styled = report::summary(&made_up::chronicle());
+    let text = anstream::adapter::strip_str(&styled).to_string();
+    assert!(styled.contains("\u{1b}[1m\u{1b}[31m✗ FAIL"), "the verdict has a colour");
+    assert!(!text.contains('\u{1b}'), "and no text of a file has");
+    let long: Vec<_> = text.lines().filter(|line| line.chars().count() > 80).collect();
+    assert!(long.is_empty(), "longer than 80 columns: {long:#?}");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/report/summary.txt");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == golden, "not what {} says; UPDATE=1 rewrites it:\n{text}", path.display());
+}
+
+#[test]
+fn the_page_says_all_and_runs_nothing_of_the_file() {
+    let page = report::page(&made_up::chronicle());
+    for text in [
+        "✗ fail",
+        "&lt;b&gt;made&lt;/b&gt; &amp; &quot;up&quot;",
+        "Shows that &lt;script&gt;alert(1)&lt;/script&gt; is text. In two lines.",
+        "ifrit-sim run 'my scenarios/made up.toml' --seed 7 --members 10",
+        "1 pair &amp; &lt;i&gt;no&lt;/i&gt; more",
+        "✗ healthy: wronged",
+        "false-accuser, 10–40 s",
+        "612 B",
+    ] {
+        assert!(page.contains(text), "the page lacks {text}");
+    }
+    for never in ["<script", "<b>", "http:", "https:", "<link", "<img", "@import", "url(h"] {
+        assert!(!page.contains(never), "the page has {never}");
+    }
+}
