@@ -115,6 +115,7 @@ pub mod recorder;
 pub mod ring;
 
 pub mod seed;
+pub mod shared;
 pub mod tags;
 pub mod time;
 pub mod trie;

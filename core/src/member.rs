@@ -18,6 +18,7 @@ use crate::{
     own::Own,
     params::NetworkParams,
     seed::{Rng, Seed},
+    shared::Shared,
     state::{Ix, State},
     time::{Mono, Now},
     view::View,
@@ -122,9 +123,38 @@ impl Member {
         seed: Seed,
         now: Now,
     ) -> Result<Self, ConfigError> {
+        let state = State::new(&config.root.params, now.mono);
+        Self::make(config, me, stored, state, seed, now)
+    }
+
+    /// Makes a member as [`Member::new`] does that starts from `view`, whose times are on its monotonic clock. A view of
+    /// another network is not taken.
+    ///
+    /// # Errors
+    /// Those of [`Member::new`].
+    pub fn sharing(
+        config: Config,
+        me: LocalIdentity,
+        stored: Stored,
+        view: &Shared,
+        seed: Seed,
+        now: Now,
+    ) -> Result<Self, ConfigError> {
+        let network = config.root.params;
+        let state = view.state(&network, now.mono).unwrap_or_else(|| State::new(&network, now.mono));
+        Self::make(config, me, stored, state, seed, now)
+    }
+
+    fn make(
+        config: Config,
+        me: LocalIdentity,
+        stored: Stored,
+        state: State,
+        seed: Seed,
+        now: Now,
+    ) -> Result<Self, ConfigError> {
         let network = config.root.params;
         let certificate = Certificate::parse(&me.certificate, &config.root)?;
-        let state = State::new(&network, now.mono);
         check(&config, &certificate, &me, now, state.params.allowance)?;
         let id = certificate.id;
         let (addrs, tags) = (config.addrs.clone(), config.tags.clone());
@@ -172,7 +202,7 @@ impl Member {
             leaves: None,
             config,
         };
-        (member.my_ix, _) = member.state.adopt(Arc::new(certificate), Arc::new(note), now);
+        member.my_ix = member.state.place_of(certificate, note, now);
         member.state.notices.clear();
         member.after_issue(issued);
         member.restore(&stored.records, now);

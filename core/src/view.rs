@@ -8,9 +8,9 @@ use crate::{
     mask::Mask,
     member::Member,
     params::Params,
+    shared::Shared,
     state::{Ix, Standing},
     time::Mono,
-    wire::{Bundle, Frame},
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::net::SocketAddr;
@@ -218,18 +218,12 @@ impl View<'_> {
 
     /// Appends the records worth keeping over a restart, for [`Stored`](crate::config::Stored). O(N).
     pub fn snapshot(&self, out: &mut Vec<u8>) {
-        let roster = &self.0.state.roster;
-        let bundle = |(_, ix)| {
-            let peer: &crate::state::Peer = &roster[ix];
-            Bundle {
-                id: peer.note.id(),
-                certificate: Some(peer.certificate.der()),
-                note: Some(peer.note.signed().bytes()),
-                accusations: Vec::new(),
-            }
-        };
-        let live = roster.iter().filter(|(_, ix)| *ix != self.0.my_ix && !self.0.state.is_out(*ix));
-        out.extend(Frame::Records(live.map(bundle).collect()).encode());
+        self.0.state.snapshot(&self.0.me, out);
+    }
+
+    /// The same, to be written out later: it shares with the view what does not change meanwhile.
+    pub fn share(&self) -> Shared {
+        Shared::of(self.0.network, &self.0.state)
     }
 
     fn show(&self, ix: Ix) -> MemberView {

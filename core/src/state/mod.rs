@@ -5,11 +5,13 @@
 
 mod oracle;
 mod roster;
+mod sorted;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
 pub(crate) use roster::{Case, Ix, Peer, Roster, Slot, Standing};
+pub(crate) use sorted::Sorted;
 pub(crate) use verdict::Consider;
 
 use crate::{
@@ -24,6 +26,7 @@ use crate::{
     tags::HASH_LEAF,
     time::{Mono, Now, Wall},
     trie::Trie,
+    wire::{Bundle, Frame},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -31,8 +34,8 @@ use alloc::{
     vec::Vec,
 };
 
-/// Records held, and all that follows from them.
-#[derive(Debug)]
+/// Records held, and all that follows from them. A clone shares members, rings and trie until one of them changes.
+#[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) params: Params,
     pub(crate) roster: Roster,
@@ -43,7 +46,7 @@ pub(crate) struct State {
     suspects: BTreeSet<Ix>,
     downs: BTreeSet<Ix>,
     /// Ends of leases and certificates.
-    untils: BTreeSet<(Mono, Ix)>,
+    untils: Sorted<(Mono, Ix)>,
     /// When a case's oldest age reaches 2Δ, or its hold ends.
     timers: BTreeSet<(Mono, Ix)>,
     /// New members that are not on the rings yet: they enter as one batch.
@@ -89,7 +92,7 @@ impl State {
             cases: BTreeMap::new(),
             suspects: BTreeSet::new(),
             downs: BTreeSet::new(),
-            untils: BTreeSet::new(),
+            untils: Sorted::default(),
             timers: BTreeSet::new(),
             newcomers: Vec::new(),
             dirty: BTreeSet::new(),
@@ -102,6 +105,29 @@ impl State {
             notices: Vec::new(),
             pushes: Vec::new(),
         }
+    }
+
+    /// A copy for a member that starts from this view now: ages stand still until it is joined.
+    pub(crate) fn fork(&self, now: Mono) -> Self {
+        Self { frozen: Some(now), ..self.clone() }
+    }
+
+    /// Takes in the first records of a member as if they had come at `since`.
+    pub(crate) fn found(&mut self, certificate: Arc<Certificate>, note: Arc<Note>, now: Now, since: Mono) {
+        let until = self.until(&certificate, &note, now);
+        self.introduce(certificate, note, until, since);
+    }
+
+    /// Appends the records of all that are not out, but for `me`'s.
+    pub(crate) fn snapshot(&self, me: &MemberId, out: &mut Vec<u8>) {
+        let live = self.roster.iter().filter(|(id, ix)| *id != me && !self.is_out(*ix));
+        let bundle = |(id, ix): (&MemberId, Ix)| Bundle {
+            id: *id,
+            certificate: Some(self.roster[ix].certificate.der()),
+            note: Some(self.roster[ix].note.signed().bytes()),
+            accusations: Vec::new(),
+        };
+        out.extend(Frame::Records(live.map(bundle).collect()).encode());
     }
 
     /// How many are not out.
@@ -146,6 +172,19 @@ impl State {
     /// How many are down.
     pub(crate) fn down_count(&self) -> usize {
         self.downs.len()
+    }
+
+    /// Takes in a member's own first note. In a view that many share it may be there already: then nothing is copied.
+    pub(crate) fn place_of(&mut self, certificate: Certificate, note: Note, now: Now) -> Ix {
+        let held = self.roster.ix(&certificate.id);
+        let same = |ix: &Ix| {
+            let peer = &self.roster[*ix];
+            peer.note.hash() == note.hash() && peer.certificate.hash == certificate.hash
+        };
+        match held.filter(same) {
+            Some(ix) => ix,
+            None => self.adopt(Arc::new(certificate), Arc::new(note), now).0,
+        }
     }
 
     /// Takes in a certificate and a note that verified, newer than what is held (or equal in epoch and lower in hash).
@@ -327,7 +366,7 @@ impl State {
     /// Forgets the members whose lease or certificate has ended: no tombstones (R9). `me` is kept.
     pub(crate) fn expire(&mut self, me: Ix, now: Mono) {
         self.enter(now);
-        while let Some((until, ix)) = self.untils.first().copied() {
+        while let Some((until, ix)) = self.untils.first() {
             if until > now {
                 break;
             }
@@ -383,7 +422,7 @@ impl State {
 
     /// The next moment at which something here changes by time alone.
     pub(crate) fn next_lease(&self) -> Option<Mono> {
-        self.untils.first().map(|(until, _)| *until)
+        self.untils.first().map(|(until, _)| until)
     }
 
     /// Whether a note's time is right here, now (R9).

@@ -1,10 +1,11 @@
 //! Members with a valid certificate and a note in lease, by index.
 
+use super::Sorted;
 use crate::{
     accusation::Accusation, certificate::Certificate, id::MemberId, note::Note, ring::Ids, time::Mono,
     wire::Brief,
 };
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 
 /// A member's place in the roster. Used again after the member is gone.
 pub(crate) type Ix = u32;
@@ -50,12 +51,26 @@ pub(crate) struct Peer {
     pub(crate) known: Mono,
 }
 
-/// All of them, with indices that ring tables use.
-#[derive(Debug, Default)]
+/// Places that are copied together when one of them is changed in a roster that shares them.
+const CHUNK: usize = 16;
+
+type Chunk = [Option<Peer>; CHUNK];
+
+/// All of them, with indices that ring tables use. A clone shares everything and copies, on a change, one chunk.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Roster {
-    slab: Vec<Option<Peer>>,
+    chunks: Arc<Vec<Arc<Chunk>>>,
+    /// Places that were never used begin here.
+    fresh: Ix,
     free: Vec<Ix>,
-    by_id: BTreeMap<MemberId, Ix>,
+    /// The first bytes of each id, and its place.
+    by_id: Sorted<(u64, Ix)>,
+}
+
+/// The part of an id by which places are found.
+fn lead(id: &MemberId) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = id.0;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl Roster {
@@ -65,31 +80,43 @@ impl Roster {
 
     pub(crate) fn insert(&mut self, peer: Peer) -> Ix {
         let id = peer.certificate.id;
+        debug_assert!(self.ix(&id).is_none(), "{id:?} was in the roster");
         let ix = self.free.pop().unwrap_or_else(|| self.grow());
-        self.slab[ix as usize] = Some(peer);
-        let old = self.by_id.insert(id, ix);
-        debug_assert!(old.is_none(), "{id:?} was in the roster");
+        *self.place(ix) = Some(peer);
+        self.by_id.insert((lead(&id), ix));
         ix
     }
 
-    /// One more place. The slab grows by an eighth, not to twice its size: it is held for long.
+    /// One more place. The list of chunks grows by an eighth, not to twice its size: it is held for long.
     fn grow(&mut self) -> Ix {
-        if self.slab.len() == self.slab.capacity() {
-            self.slab.reserve_exact(self.slab.len() / 8 + 16);
+        let ix = self.fresh;
+        self.fresh += 1;
+        if ix as usize == self.chunks.len() * CHUNK {
+            let chunks = Arc::make_mut(&mut self.chunks);
+            if chunks.len() == chunks.capacity() {
+                chunks.reserve_exact(chunks.len() / 8 + 1);
+            }
+            chunks.push(Arc::default());
         }
-        self.slab.push(None);
-        (self.slab.len() - 1) as Ix
+        ix
+    }
+
+    fn place(&mut self, ix: Ix) -> &mut Option<Peer> {
+        let chunk = &mut Arc::make_mut(&mut self.chunks)[ix as usize / CHUNK];
+        &mut Arc::make_mut(chunk)[ix as usize % CHUNK]
     }
 
     pub(crate) fn remove(&mut self, ix: Ix) -> Peer {
-        let peer = self.slab[ix as usize].take().expect("only indices of members are kept");
-        self.by_id.remove(&peer.certificate.id);
+        let peer = self.place(ix).take().expect("only indices of members are kept");
+        self.by_id.remove(&(lead(&peer.certificate.id), ix));
         self.free.push(ix);
         peer
     }
 
     pub(crate) fn ix(&self, id: &MemberId) -> Option<Ix> {
-        self.by_id.get(id).copied()
+        let lead = lead(id);
+        let alike = self.by_id.from((lead, 0)).take_while(|(other, _)| *other == lead);
+        alike.map(|(_, ix)| ix).find(|ix| self.id(*ix) == id)
     }
 
     pub(crate) fn by_id(&self, id: &MemberId) -> Option<&Peer> {
@@ -98,15 +125,14 @@ impl Roster {
 
     /// The member whose id begins so.
     pub(crate) fn by_brief(&self, brief: &Brief) -> Option<Ix> {
-        let mut from = [0; 32];
-        from[..8].copy_from_slice(brief);
-        let (id, ix) = self.by_id.range(MemberId(from)..).next()?;
-        id.0.starts_with(brief).then_some(*ix)
+        let brief = u64::from_be_bytes(*brief);
+        let (lead, ix) = self.by_id.from((brief, 0)).next()?;
+        (lead == brief).then_some(ix)
     }
 
-    /// Ids and indices, by id.
+    /// Ids and indices, by id (of those that begin with the same eight bytes, by place).
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&MemberId, Ix)> {
-        self.by_id.iter().map(|(id, ix)| (id, *ix))
+        self.by_id.iter().map(|(_, ix)| (self.id(ix), ix))
     }
 }
 
@@ -114,13 +140,14 @@ impl core::ops::Index<Ix> for Roster {
     type Output = Peer;
 
     fn index(&self, ix: Ix) -> &Peer {
-        self.slab[ix as usize].as_ref().expect("only indices of members are kept")
+        let chunk = &self.chunks[ix as usize / CHUNK];
+        chunk[ix as usize % CHUNK].as_ref().expect("only indices of members are kept")
     }
 }
 
 impl core::ops::IndexMut<Ix> for Roster {
     fn index_mut(&mut self, ix: Ix) -> &mut Peer {
-        self.slab[ix as usize].as_mut().expect("only indices of members are kept")
+        self.place(ix).as_mut().expect("only indices of members are kept")
     }
 }
 
