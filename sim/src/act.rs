@@ -3,7 +3,7 @@
 use crate::{
     brain::{Brain, member_of},
     happen::{Happening, Save, What},
-    node::{Fate, Node},
+    node::{Fate, Node, Records},
     tamper::{Deed, Hand, Injected, Tamper, Wire},
     world::{Observed, World},
 };
@@ -191,21 +191,16 @@ impl World {
 
     fn persist(&mut self, node: usize, brain: &dyn Brain, seq: u64, what: Persist) {
         let Some(takes) = self.setup.disk else { return };
-        let what = Save::new(what, || {
-            let mut records = Vec::new();
-            if let Some(member) = member_of(brain) {
-                member.view().snapshot(&mut records);
-            }
-            records
-        });
+        let what = Save::new(what, || member_of(brain).map(|member| member.view().share()));
         self.later(node, self.now + takes, What::Persisted { seq, what });
     }
 
-    fn persisted(&mut self, node: usize, seq: u64, what: Save) {
+    fn persisted(&mut self, node: usize, seq: u64, what: Option<Save>) {
         let disk = &mut self.nodes[node].disk;
         match what {
-            Save::EpochCeiling(ceiling) => disk.epoch_ceiling = ceiling,
-            Save::Records(records) => disk.records = records,
+            Some(Save::EpochCeiling(ceiling)) => disk.epoch_ceiling = ceiling,
+            Some(Save::Records(view)) => disk.records = Records::View(view),
+            None => {}
         }
         self.tell(node, Event::Persisted { seq });
     }

@@ -6,6 +6,7 @@ use ifrit_core::{
     event::{Event, Refused},
     member::Member,
     seed::Seed,
+    shared::Shared,
     time::Now,
 };
 use std::{any::Any, fmt};
@@ -21,6 +22,8 @@ pub struct Birth {
     pub identity: LocalIdentity,
     /// Its disk.
     pub stored: Stored,
+    /// A view to start from instead of a disk, in a [warm](crate::world::World::converged) world.
+    pub view: Option<Shared>,
     /// The seed of this run, fresh at each start.
     pub seed: Seed,
     /// Its clocks.
@@ -64,6 +67,10 @@ pub type Bear = fn(Birth) -> Box<dyn Brain>;
 /// # Panics
 /// If the world made a birth that the core refuses, which is the world's fault.
 pub fn real(birth: Birth) -> Box<dyn Brain> {
-    let member = Member::new(birth.config, birth.identity, birth.stored, birth.seed, birth.now);
+    let Birth { config, identity, stored, view, seed, now, .. } = birth;
+    let member = match &view {
+        Some(view) => Member::sharing(config, identity, stored, view, seed, now),
+        None => Member::new(config, identity, stored, seed, now),
+    };
     Box::new(member.expect("the world's certificates and clocks are right"))
 }

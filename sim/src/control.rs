@@ -3,7 +3,7 @@
 use crate::{
     brain::Birth,
     happen::{Happening, What},
-    node::{Clock, Fate},
+    node::{Clock, Disk, Fate},
     rng::Class,
     tamper::{Deeds, Liar, Tamper},
     world::World,
@@ -13,6 +13,7 @@ use ifrit_core::{
     config::{Config, LocalIdentity, Stored},
     event::{Command, Event},
     seed::Seed,
+    shared::Shared,
 };
 use std::collections::VecDeque;
 
@@ -25,7 +26,13 @@ impl World {
         if !self.nodes[node].is_dead() {
             return;
         }
-        let birth = self.birth(node);
+        let stored = self.disk(node);
+        let birth = self.birth(node, stored, None);
+        self.begin(node, birth);
+    }
+
+    /// Begins a life of a process that does not run.
+    pub(crate) fn begin(&mut self, node: usize, birth: Birth) {
         let process = &mut self.nodes[node];
         process.life += 1;
         process.fate = Fate::Running;
@@ -36,7 +43,8 @@ impl World {
         }
     }
 
-    fn birth(&self, node: usize) -> Birth {
+    /// What a process has when it begins its next life now.
+    pub(crate) fn birth(&self, node: usize, stored: Stored, view: Option<Shared>) -> Birth {
         let process = &self.nodes[node];
         Birth {
             index: node,
@@ -51,7 +59,8 @@ impl World {
                 certificate: process.certificate.clone(),
                 signer: self.network.signer(&process.scalar),
             },
-            stored: process.disk.clone(),
+            stored,
+            view,
             seed: Seed(self.faults.bytes(Class::Run, node, u64::from(process.life))),
             now: process.clock.at(self.now),
         }
@@ -78,13 +87,13 @@ impl World {
     /// A crashed member starts again, from this disk: an old backup, say.
     pub fn restart_with_disk(&mut self, node: usize, disk: Stored) {
         self.crash(node);
-        self.nodes[node].disk = disk;
+        self.nodes[node].disk = Disk::new(disk);
         self.start(node);
     }
 
     /// What a member's disk holds now.
     pub fn disk(&self, node: usize) -> Stored {
-        self.nodes[node].disk.clone()
+        self.nodes[node].disk.read(&self.nodes[node].id)
     }
 
     /// A member says goodbye, and its process ends two seconds later; lets these pass.

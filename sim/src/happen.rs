@@ -5,7 +5,7 @@ use crate::{
     tamper::Deed,
 };
 use core::net::SocketAddr;
-use ifrit_core::{action::Persist, event::Lane, id::MemberId, time::Mono};
+use ifrit_core::{action::Persist, event::Lane, id::MemberId, shared::Shared, time::Mono};
 use std::rc::Rc;
 
 /// Something that happens in one process.
@@ -56,7 +56,7 @@ pub(crate) enum What {
     /// A datagram found no link.
     Unsent { token: u64 },
     /// The disk is done.
-    Persisted { seq: u64, what: Save },
+    Persisted { seq: u64, what: Option<Save> },
 }
 
 /// A link as one end names it.
@@ -121,15 +121,15 @@ pub(crate) struct Dial {
 #[derive(Clone, Debug)]
 pub(crate) enum Save {
     EpochCeiling(u64),
-    Records(Vec<u8>),
+    Records(Shared),
 }
 
 impl Save {
-    /// Resolves what the core asked for; `snapshot` makes the records.
-    pub(crate) fn new(what: Persist, snapshot: impl FnOnce() -> Vec<u8>) -> Self {
+    /// Resolves what the core asked for; `snapshot` gives the view, if a real member runs.
+    pub(crate) fn new(what: Persist, snapshot: impl FnOnce() -> Option<Shared>) -> Option<Self> {
         match what {
-            Persist::EpochCeiling(ceiling) => Self::EpochCeiling(ceiling),
-            Persist::Records => Self::Records(snapshot()),
+            Persist::EpochCeiling(ceiling) => Some(Self::EpochCeiling(ceiling)),
+            Persist::Records => snapshot().map(Self::Records),
         }
     }
 }

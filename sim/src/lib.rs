@@ -56,6 +56,7 @@ pub mod story;
 pub mod tamper;
 pub mod transport;
 pub mod views;
+mod warm;
 pub mod wire;
 pub mod world;
 

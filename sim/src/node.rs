@@ -6,6 +6,7 @@ use ifrit_core::{
     config::Stored,
     event::Lane,
     id::MemberId,
+    shared::Shared,
     time::{Mono, Now, Wall},
 };
 use std::{
@@ -28,7 +29,7 @@ pub(crate) struct Node {
     pub(crate) fate: Fate,
     /// Whether it keeps to the protocol.
     pub(crate) correct: bool,
-    pub(crate) disk: Stored,
+    pub(crate) disk: Disk,
     /// Seed number to member.
     pub(crate) seeds: Vec<usize>,
     pub(crate) ends: BTreeMap<usize, End>,
@@ -43,6 +44,46 @@ pub(crate) struct Node {
     pub(crate) wake_queued: Option<Mono>,
     /// Bytes sent, headers included.
     pub(crate) sent: u64,
+}
+
+/// What a process has saved.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    pub(crate) epoch_ceiling: u64,
+    pub(crate) records: Records,
+}
+
+/// A view on disk.
+#[derive(Debug)]
+pub(crate) enum Records {
+    Bytes(Vec<u8>),
+    /// Written out when it is read: so 10⁴ disks hold each record once.
+    View(Shared),
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self::Bytes(Vec::new())
+    }
+}
+
+impl Disk {
+    pub(crate) fn new(stored: Stored) -> Self {
+        Self { epoch_ceiling: stored.epoch_ceiling, records: Records::Bytes(stored.records) }
+    }
+
+    /// As its owner reads it.
+    pub(crate) fn read(&self, me: &MemberId) -> Stored {
+        let records = match &self.records {
+            Records::Bytes(bytes) => bytes.clone(),
+            Records::View(view) => {
+                let mut bytes = Vec::new();
+                view.snapshot(me, &mut bytes);
+                bytes
+            }
+        };
+        Stored { epoch_ceiling: self.epoch_ceiling, records }
+    }
 }
 
 /// How a process stands.

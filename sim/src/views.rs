@@ -21,6 +21,17 @@ impl Views {
         Self { members, bits: vec![0; words], live: vec![0; members], changed: vec![Mono(0); members] }
     }
 
+    /// Everybody holds everybody live, as in a [warm](crate::world::World::converged) world, where nobody is told of it.
+    pub fn full(members: usize, now: Mono) -> Self {
+        let mut views = Self::new(members);
+        for observer in 0..members {
+            (0..members).for_each(|subject| {
+                views.set(observer, subject, true, now);
+            });
+        }
+        views
+    }
+
     /// Whether `observer` holds `subject` live.
     pub fn live(&self, observer: usize, subject: usize) -> bool {
         self.bits[observer * self.members.div_ceil(64) + subject / 64] >> (subject % 64) & 1 == 1
@@ -65,6 +76,12 @@ impl Views {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn full_views_hold_all() {
+        let views = Views::full(65, Mono(3));
+        assert!((0..65).all(|observer| views.count(observer) == 65 && views.live(observer, 64)));
+    }
 
     #[test]
     fn a_row_counts_what_it_holds() {

@@ -5,7 +5,7 @@ use crate::{
     happen::{Happening, What},
     net::{Latency, Net},
     network::{Credentials, Crypto, Network},
-    node::{Clock, Fate, Node},
+    node::{Clock, Disk, Fate, Node},
     queue::Queue,
     rng::{Class, Faults, mix},
 };
@@ -15,7 +15,6 @@ use core::{
 };
 use ifrit_core::{
     action::Notice,
-    config::Stored,
     event::Lane,
     id::MemberId,
     member::Member,
@@ -108,7 +107,7 @@ pub struct World {
 /// How often conditions are looked at.
 const LOOK: Duration = Duration::from_millis(50);
 /// Everybody who starts at once starts within this.
-const START_SPREAD: Duration = Duration::from_millis(200);
+pub(crate) const START_SPREAD: Duration = Duration::from_millis(200);
 
 impl World {
     /// A world in which nobody runs yet. All members but the first know the first as seed 0.
@@ -148,17 +147,6 @@ impl World {
         world
     }
 
-    /// Everybody but newcomers has started and all views are equal and complete.
-    ///
-    /// # Panics
-    /// If that takes more than two virtual minutes.
-    pub fn converged(setup: Setup) -> Self {
-        let mut world = Self::bootstrap(setup);
-        world.run_for(START_SPREAD);
-        world.settles_within(Duration::from_secs(120));
-        world
-    }
-
     fn settle(&mut self, index: usize) {
         let Credentials { id, certificate, scalar } = self.network.enrol(index);
         let number = u32::try_from(index).expect("at most 2²⁴ members");
@@ -176,7 +164,7 @@ impl World {
             life: 0,
             fate: Fate::Dead,
             correct: true,
-            disk: Stored::default(),
+            disk: Disk::default(),
             seeds: if index == 0 { Vec::new() } else { vec![0] },
             ends: BTreeMap::new(),
             connecting: BTreeMap::new(),

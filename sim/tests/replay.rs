@@ -40,7 +40,7 @@ struct Recorded<const WAITING_MAX: usize> {
 }
 
 fn recorded<const WAITING_MAX: usize>(birth: Birth) -> Box<dyn Brain> {
-    let Birth { index, config, identity, stored, seed, now } = birth;
+    let Birth { index, config, identity, stored, seed, now, .. } = birth;
     let (member, recorder) = Recorder::start(config, identity, stored, seed, now, WAITING_MAX).unwrap();
     Box::new(Recorded::<WAITING_MAX> { index, member, recorder })
 }
@@ -72,7 +72,7 @@ type Run = (Vec<(usize, Vec<u8>)>, Arc<dyn Verifier>);
 /// Members find each other, one crashes and comes back, one leaves.
 fn eventful<const WAITING_MAX: usize>(members: usize, crypto: Crypto) -> Run {
     let setup = Setup { crypto, bear: recorded::<WAITING_MAX>, loss_ppm: 50_000, ..Setup::new(members, 7) };
-    let mut world = World::converged(setup.rings(5));
+    let mut world = World::bootstrapped(setup.rings(5));
     world.run_for(SECOND * 10);
     world.crash(1);
     world.run_for(SECOND * 15);
@@ -234,7 +234,7 @@ impl Verifier for Distrust {
 #[test]
 fn a_changed_core_fails_at_the_first_record_that_differs() {
     let setup = Setup { bear: recorded::<{ usize::MAX }>, crypto: Crypto::Real, ..Setup::new(3, 1) };
-    let mut world = World::converged(setup.rings(3));
+    let mut world = World::bootstrapped(setup.rings(3));
     world.run_for(SECOND);
     let ca = world.network().root().key;
     let own = world.network().signer(&world.scalar(0)).public_key();

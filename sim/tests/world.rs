@@ -410,3 +410,33 @@ fn equal_seeds_give_equal_runs() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
 }
+
+#[test]
+fn a_warm_world_idles_like_one_that_bootstrapped() {
+    let idle = |mut world: World| {
+        world.run_for(Duration::from_secs(30));
+        let sum = |world: &World| {
+            let pings = (0..world.len()).map(|node| world.member(node).counters().pings).sum::<u64>();
+            ((0..world.len()).map(|node| world.sent(node)).sum::<u64>(), pings)
+        };
+        let (before, since) = (sum(&world), world.now());
+        world.run_for(Duration::from_secs(60));
+        let after = sum(&world);
+        assert!(world.since(since).is_empty(), "nobody is told anything");
+        (after.0 - before.0, after.1 - before.1)
+    };
+    let warm = idle(World::converged(Setup::new(30, 5)));
+    let grown = idle(World::bootstrapped(Setup::new(30, 5)));
+    let alike = |a: u64, b: u64| a.abs_diff(b) * 20 < a;
+    assert!(alike(warm.0, grown.0) && alike(warm.1, grown.1), "(bytes, pings): {warm:?}, not {grown:?}");
+}
+
+#[test]
+fn a_warm_world_is_the_same_every_time() {
+    let run = || {
+        let mut world = World::converged(Setup::new(20, 6));
+        world.run_for(Duration::from_secs(5));
+        (world.digest(), world.handled(), world.now())
+    };
+    assert_eq!(run(), run());
+}

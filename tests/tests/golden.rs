@@ -32,7 +32,7 @@ fn golden(name: &str, text: &str) {
 
 /// Five members on three rings, settled.
 fn five(seed: u64) -> World {
-    let mut world = World::converged(Setup::new(5, seed).rings(3));
+    let mut world = World::bootstrapped(Setup::new(5, seed).rings(3));
     // Longer than 4Δ: nobody has been unknown or out lately (R3).
     world.run_for(s(5));
     world
@@ -92,7 +92,7 @@ fn r3_rebuttal() {
 
 #[test]
 fn r3_rings() {
-    let mut world = World::converged(Setup::new(7, 3).rings(5));
+    let mut world = World::bootstrapped(Setup::new(7, 3).rings(5));
     world.run_for(s(2));
     let victim = 0;
     let mut story = Story::new(
@@ -185,7 +185,7 @@ fn r12_two_notes() {
 
 #[test]
 fn heal() {
-    let mut world = World::converged(Setup::new(6, 8).rings(3));
+    let mut world = World::bootstrapped(Setup::new(6, 8).rings(3));
     world.run_for(s(2));
     let mut story = Story::new(
         &world,
