@@ -52,6 +52,7 @@ pub mod report;
 pub mod rings;
 pub mod rng;
 pub mod run;
+pub mod scenario;
 pub mod story;
 pub mod tamper;
 pub mod transport;

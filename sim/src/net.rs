@@ -75,6 +75,17 @@ impl Latency {
         }
     }
 
+    /// The same, and `more`.
+    pub fn plus(self, more: Duration) -> Self {
+        match self {
+            Self::Fixed(value) => Self::Fixed(value + more),
+            Self::Uniform(min, max) => Self::Uniform(min + more, max + more),
+            Self::Exponential { min, mean, max } => {
+                Self::Exponential { min: min + more, mean: mean + more, max: max + more }
+            }
+        }
+    }
+
     /// The mean.
     pub fn mean(&self) -> Duration {
         match *self {

@@ -42,6 +42,11 @@ impl<T> Queue<T> {
         Some((at, self.slots[slot as usize].take().expect("a slot in the heap is full")))
     }
 
+    /// When the next thing happens.
+    pub fn next_at(&self) -> Option<Mono> {
+        self.order.peek().map(|Reverse((at, ..))| *at)
+    }
+
     /// How many things wait.
     pub fn len(&self) -> usize {
         self.order.len()

@@ -20,6 +20,10 @@ pub enum Class {
     Identity = 7,
     /// Whether a packet is held back.
     Reorder = 8,
+    /// When something happens again.
+    Arrival = 9,
+    /// What a liar draws from.
+    Liar = 10,
 }
 
 /// All decisions of one run.

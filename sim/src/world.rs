@@ -185,6 +185,19 @@ impl World {
         self.now = self.now.max(at);
     }
 
+    /// Lets everything happen until `at`, or until an application is told something; whether it is `at` now.
+    pub fn run_until_told(&mut self, at: Mono) -> bool {
+        while self.observed.is_empty() {
+            let Some((moment, happening)) = self.queue.pop(at) else {
+                self.now = self.now.max(at);
+                return true;
+            };
+            self.now = self.now.max(moment);
+            self.happen(happening);
+        }
+        false
+    }
+
     /// Lets everything happen for `span`.
     pub fn run_for(&mut self, span: Duration) {
         self.run_until(self.now + span);
@@ -298,6 +311,16 @@ impl World {
     /// Bytes that a member has sent, with UDP, IP and QUIC around them (see [`net`](crate::net)).
     pub fn sent(&self, index: usize) -> u64 {
         self.nodes[index].sent
+    }
+
+    /// The size of all running members' own certificates and notes together.
+    pub fn records_bytes(&self) -> u64 {
+        let size = |node: usize| {
+            let member = self.brain(node).and_then(brain::member_of);
+            let note = member.map_or(0, |member| member.view().note(&self.id(node)).map_or(0, <[u8]>::len));
+            (self.certificate(node).len() + note) as u64
+        };
+        self.running().into_iter().map(size).sum()
     }
 
     /// To whom a member has a link.

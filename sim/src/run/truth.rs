@@ -12,9 +12,9 @@ pub struct Fact {
     pub started: Option<Mono>,
     /// Its process ended then, without a word; `None` while it runs.
     pub crashed: Option<Mono>,
-    /// It said goodbye then.
+    /// It said goodbye then, or all have forgotten it since its certificate ended.
     pub left: Option<Mono>,
-    /// A loss, pause, skew or partition of its own lasts until then, [`Mono::NEVER`] while no end is planned;
+    /// A loss, pause, skew, delay or partition that names it, or the end of its certificate, lasts until then, [`Mono::NEVER`] while no end is planned;
     /// `Mono(0)` if there was none.
     pub trouble: Mono,
     /// Its side of the present partition; all 0 without one.
@@ -35,7 +35,8 @@ pub struct Truth {
     pub facts: Vec<Fact>,
     /// A disturbance is over for the figures this long after its end: the detection bound.
     pub grace: Duration,
-    /// When the last entry of the timeline happened or ended; `Mono(0)` if there is none.
+    /// When the last entry of the timeline will have happened or ended, and liars that stop will have stopped;
+    /// `Mono(0)` if there is nothing of that kind.
     pub last_disturbance: Mono,
     /// The partition lets packets pass from earlier groups to later ones.
     pub oneway: bool,

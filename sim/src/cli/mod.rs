@@ -1,0 +1,11 @@
+//! The subcommands, one file each. Each tells whether all held, or what was wrong with what it was given.
+
+pub(crate) mod compare;
+mod jobs;
+mod reproduce;
+pub(crate) mod run;
+mod summary;
+pub(crate) mod sweep;
+
+/// Whether all held; or a sentence about bad input.
+pub(crate) type Done = Result<bool, String>;
