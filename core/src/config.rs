@@ -7,7 +7,8 @@ use crate::{
     time::Wall,
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::net::SocketAddr;
+use core::{net::SocketAddr, time::Duration};
+use serde::{Deserialize, Serialize};
 
 /// The network and what this member says of itself.
 #[derive(Clone, Debug)]
@@ -20,8 +21,26 @@ pub struct Config {
     pub tags: Vec<u8>,
     /// How many seeds the driver knows; they are asked for by number.
     pub seeds: u16,
+    /// For how long its pings must be good before a gray member is live again (R8).
+    pub probation: Probation,
     /// Checks signatures.
     pub verifier: Arc<dyn Verifier>,
+}
+
+/// A gray member's way back (R8): its own affair, for it costs nobody else anything. When a member becomes gray is the
+/// network's and follows from [`Params`](crate::params::Params): others count on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probation {
+    /// The first; each further one is twice as long.
+    pub first: Duration,
+    /// The longest. A member that was not gray for so long begins anew.
+    pub longest: Duration,
+}
+
+impl Default for Probation {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(30), longest: Duration::from_secs(3600) }
+    }
 }
 
 /// Who this member is.

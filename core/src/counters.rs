@@ -26,6 +26,8 @@ pub struct Counters {
     pub misses: u64,
     /// Accusations signed.
     pub accusations: u64,
+    /// Times that it said that it is gray (R8).
+    pub grays: u64,
     /// Rebuttals signed.
     pub rebuttals: u64,
     /// Walks begun.

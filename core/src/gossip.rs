@@ -111,8 +111,12 @@ impl Member {
                 return self.misbehaved(from, Misbehaviour::Malformed, now.mono);
             }
         };
+        self.on_strain(&from, datagram.strain, now.mono);
         if datagram.pong {
             let params = self.state.params;
+            if self.gray.on_pong(&from, datagram.token) {
+                self.own_due = Some(now.mono);
+            }
             if let Some(rtt) = self.monitor.on_pong(&from, datagram.token, now, &params) {
                 self.note_rtt(from, rtt);
             }
@@ -121,9 +125,8 @@ impl Member {
                 self.walk(from, now.mono);
             }
         } else {
-            let pong =
-                Datagram { pong: true, token: datagram.token, digest: self.digest().into(), strain: 255 };
-            self.out.push(Out::Datagram { to: from, token: 0, bytes: pong.encode() });
+            let bytes = self.ping_bytes(true, datagram.token);
+            self.out.push(Out::Datagram { to: from, token: 0, bytes });
             self.show_out(from, now.mono);
         }
     }

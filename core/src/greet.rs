@@ -72,6 +72,9 @@ impl Member {
     }
 
     pub(crate) fn on_hello(&mut self, from: MemberId, hello: Hello, now: Now) {
+        if hello.out_at > 0 && hello.out_at == self.own.epoch {
+            self.gray.on_accused(hello.out_at, now.mono);
+        }
         if hello.out_at > 0 && self.own.on_shown_out(from, hello.out_at, now.mono) {
             self.own_due = Some(now.mono);
         }

@@ -40,6 +40,14 @@ pub const FAILED_MEMORY: usize = 1024;
 pub const MISSES_MAX: u32 = 16;
 /// Other members that one must monitor before the median of their losses counts (R5).
 pub const MEDIAN_OTHERS_MIN: usize = 3;
+/// Ring neighbours that must have reported their strain before its median counts (R8): fewer bear no liar.
+pub const STRAIN_REPORTS_MIN: usize = 3;
+/// How old a report may be (R8): six times what a full round of pings takes on a LAN.
+pub const STRAIN_REPORT_MAX_AGE: Duration = Duration::from_secs(60);
+/// Linked ring neighbours that a member must have to find itself deaf (R8): of fewer, too few answer by chance under loss.
+pub const EAR_NEIGHBOURS_MIN: usize = 8;
+/// A member is deaf for at most so many times what gray takes (R8): then it speaks, whoever hears it.
+pub const DEAF_ROUNDS: u32 = 3;
 /// First wait between dials of one member (R12), doubling up to [`DIAL_WAIT_MAX`].
 pub const DIAL_WAIT_MIN: Duration = Duration::from_secs(5);
 /// Longest wait between dials of one member (R12).

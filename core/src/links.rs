@@ -85,6 +85,8 @@ pub(crate) struct Link {
     pub(crate) told_redirect: Mono,
     /// When it last brought something new.
     pub(crate) useful: Mono,
+    /// How the peer's own pings do, and when it said so (R8).
+    pub(crate) strain: Option<(u8, Mono)>,
 }
 
 impl Link {
@@ -115,6 +117,7 @@ impl Link {
             told: Mono(0),
             told_redirect: Mono(0),
             useful: now,
+            strain: None,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     crypto::{Hash, Signer},
     event::{Event, Lane, Refused},
     gossip::Gossip,
+    gray::Gray,
     id::MemberId,
     limits::{ADDRS_MAX, SIGNS_PER_EVENT, SNAPSHOT_EVERY, SNAPSHOT_FIRST, TAGS_MAX, VERIFIES_PER_EVENT},
     links::{Dials, Failed, Link, Served},
@@ -62,6 +63,7 @@ pub struct Member {
     pub(crate) own: Own,
     pub(crate) state: State,
     pub(crate) monitor: Monitor,
+    pub(crate) gray: Gray,
     pub(crate) links: BTreeMap<MemberId, Link>,
     /// Links with a non-empty inbox.
     pub(crate) busy: BTreeSet<MemberId>,
@@ -172,6 +174,7 @@ impl Member {
             own,
             state,
             monitor: Monitor::new(),
+            gray: Gray::new(config.probation),
             links: BTreeMap::new(),
             busy: BTreeSet::new(),
             dials: Dials::default(),
@@ -300,6 +303,7 @@ impl Member {
         self.tend_clock(now);
         self.state.enter(now.mono);
         self.fire_timers(now);
+        self.tend_gray(now.mono);
         self.settle(now);
         self.probe(now);
         self.tend_gossip(now);
@@ -367,6 +371,10 @@ impl Member {
         if self.own_due.is_none_or(|at| at > now.mono) {
             return;
         }
+        if let Some(later) = self.hush(now) {
+            self.own_due = Some(later);
+            return;
+        }
         let (fields, issued) = self.own.issue(&self.state, now, &mut self.rng);
         if fields.answers {
             mark!(R3Answer);
@@ -376,10 +384,11 @@ impl Member {
         let note = Arc::new(fields.sign(&self.network, &mut *self.signer));
         let certificate = Arc::clone(&self.state.roster[self.my_ix].certificate);
         self.state.adopt(certificate, Arc::clone(&note), now);
-        let me = self.me;
-        self.state.notices.retain(|notice| !is_about(notice, me));
+        let mut notices = core::mem::take(&mut self.state.notices);
+        notices.retain(|notice| self.is_news_to_me(notice));
+        self.state.notices = notices;
         self.after_issue(issued);
-        self.spread_note(self.my_ix, note.answers() || note.leaving(), None, now);
+        self.spread_note(self.my_ix, note.answers() || note.leaving() || note.gray(), None, now);
         if note.leaving() {
             self.leaves = Some(now.mono + self.state.params.delta / 2);
         }
@@ -482,6 +491,7 @@ impl Member {
             (self.leaves, Why::OwnNote),
             (self.jump.next(), Why::OwnNote),
             (self.own_due, Why::OwnNote),
+            (self.gray.next(self.state.params.gray_after), Why::OwnNote),
             (self.state.next_timer(), Why::Suspicion),
             (self.monitor.next().filter(|_| self.watches()), Why::Monitor),
             (Some(self.next_dials).filter(|_| self.watches() && self.lacks_links()), Why::Monitor),
@@ -551,12 +561,6 @@ impl Member {
     pub(crate) fn digest(&self) -> Hash {
         self.digest
     }
-}
-
-/// What others are told of a member's own note goes without saying to itself.
-fn is_about(notice: &Notice, me: MemberId) -> bool {
-    matches!(notice, Notice::Updated { member, .. } | Notice::Up { member, .. } | Notice::Left { member }
-        if *member == me)
 }
 
 fn check(

@@ -7,6 +7,7 @@
 //! its next there never is more than a cycle and a ping's time, whatever the clock says, and no verdict looks at it.
 
 use crate::{
+    gray::Strain,
     id::MemberId,
     limits::MEDIAN_OTHERS_MIN,
     mask::Mask,
@@ -44,6 +45,12 @@ struct Watch {
     /// The ping under way: when it is missed.
     pending: Option<Pending>,
     misses: u32,
+    /// It says that it is gray (R8): its silence accuses nobody and is no haste.
+    gray: bool,
+    /// A ping was missed, and no pong came since.
+    escalated: bool,
+    /// Whether it answered the last ping in time; unknown while it may be dead (R8).
+    answered: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +121,9 @@ impl Monitor {
                     if state.case(ix).is_some_and(|case| case.hold.is_some()) || is_gray(state, ix) {
                         want();
                     }
+                    if is_gray(state, ix) {
+                        self.neighbours.insert(state.id(ix)); // still gossiped with (R8)
+                    }
                     behind = true;
                     continue;
                 }
@@ -129,10 +139,13 @@ impl Monitor {
                 (behind, closest) = (true, false);
             }
             for ix in state.rings.predecessors(&state.roster, ring, me) {
-                if state.is_out(ix) {
+                if state.is_out(ix) && !is_gray(state, ix) {
                     continue;
                 }
                 self.neighbours.insert(state.id(ix));
+                if state.is_out(ix) {
+                    continue;
+                }
                 if !state.is_accused(ix) {
                     break;
                 }
@@ -163,11 +176,18 @@ impl Monitor {
                 next: if *behind { now.mono } else { turn() },
                 pending: None,
                 misses: 0,
+                gray: false,
+                escalated: false,
+                answered: None,
             };
             let watch = self.watched.entry(id).or_insert_with(fresh);
             self.queue.remove(&(watch.at(), id));
+            watch.gray = note.gray();
             if watch.epoch != note.epoch() {
                 (watch.epoch, watch.misses) = (note.epoch(), 0);
+                if watch.escalated {
+                    watch.answered = Some(false); // it lives: the silence was the link's
+                }
             }
             if (watch.rings, watch.enabled) != (rings, enabled) {
                 (watch.rings, watch.enabled) = (rings, enabled);
@@ -196,15 +216,21 @@ impl Monitor {
             Some(pending) if pending.acked => {
                 // Alive, though the pong was lost.
                 mark!(R5AckedOnly);
-                watch.misses = 0;
+                (watch.misses, watch.escalated, watch.answered) = (0, false, Some(false));
                 watch.next = next_turn(params, &id, watch.rings, watch.enabled, now);
                 sample(&mut self.losses, id, true, params);
+                self.queue.insert((watch.at(), id));
+                return self.poll(params, now);
+            }
+            Some(_) if watch.gray => {
+                watch.next = next_turn(params, &id, watch.rings, watch.enabled, now);
                 self.queue.insert((watch.at(), id));
                 return self.poll(params, now);
             }
             Some(_) => {
                 mark!(R5Miss);
                 watch.misses += 1;
+                (watch.escalated, watch.answered) = (true, None);
                 sample(&mut self.losses, id, true, params);
                 if watch.misses >= needed { Probe::Accuse(id) } else { Probe::Ping(id) }
             }
@@ -265,6 +291,7 @@ impl Monitor {
         let pending = watch.pending.filter(|pending| pending.token == token)?;
         self.queue.remove(&(watch.at(), *id));
         (watch.pending, watch.misses) = (None, 0);
+        (watch.answered, watch.escalated) = (Some(!watch.escalated), false);
         watch.next = next_turn(params, id, watch.rings, watch.enabled, now);
         self.queue.insert((watch.at(), *id));
         sample(&mut self.losses, *id, false, params);
@@ -275,6 +302,9 @@ impl Monitor {
     pub(crate) fn on_acked(&mut self, id: &MemberId) {
         if let Some(watch) = self.watched.get_mut(id) {
             watch.misses = 0;
+            if watch.escalated {
+                watch.answered = Some(false);
+            }
             if let Some(pending) = &mut watch.pending {
                 pending.acked = true;
             }
@@ -285,7 +315,7 @@ impl Monitor {
     pub(crate) fn on_link(&mut self, id: &MemberId, now: Mono) {
         if let Some(watch) = self.watched.get_mut(id) {
             self.queue.remove(&(watch.at(), *id));
-            (watch.pending, watch.misses) = (None, 0);
+            (watch.pending, watch.misses, watch.escalated) = (None, 0, false);
             watch.next = now;
             self.queue.insert((watch.at(), *id));
         }
@@ -300,6 +330,20 @@ impl Monitor {
             }
             self.queue.insert((watch.at(), *id));
         }
+    }
+
+    /// R8: what the last pings came to. Gray members are known to answer badly: they count for nothing.
+    pub(crate) fn strain(&self) -> Strain {
+        self.watched.values().filter(|watch| !watch.gray).fold(Strain::default(), |strain, watch| Strain {
+            watched: strain.watched + 1,
+            answered: strain.answered + u32::from(watch.answered == Some(true)),
+            late: strain.late + u32::from(watch.answered == Some(false)),
+        })
+    }
+
+    /// Whether somebody watched has missed a ping and not answered since.
+    pub(crate) fn is_any_silent(&self) -> bool {
+        self.watched.values().any(|watch| watch.escalated && !watch.gray)
     }
 
     /// R5: misses needed, by the median loss over all *others* that one monitors, never by the accused's own.

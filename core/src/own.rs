@@ -34,6 +34,8 @@ pub(crate) struct Own {
     pub(crate) tags: Vec<u8>,
     pub(crate) epoch: u64,
     pub(crate) leaving: bool,
+    /// Says so in its notes (R8).
+    pub(crate) gray: bool,
     mask: Mask,
     /// The closest accusation per ring, answerable or not (R3).
     charges: BTreeMap<u8, Arc<Accusation>>,
@@ -98,6 +100,7 @@ impl Own {
             tags,
             epoch: first.saturating_sub(1),
             leaving: false,
+            gray: false,
             mask: Mask::all(k),
             charges: BTreeMap::new(),
             disabled: Vec::new(),
@@ -182,7 +185,8 @@ impl Own {
     /// A linked peer shows that it holds us out at `epoch` (R3): renew, but not for ever at its word.
     /// Whether it is to be renewed.
     pub(crate) fn on_shown_out(&mut self, peer: MemberId, epoch: u64, now: Mono) -> bool {
-        if epoch != self.epoch || self.leaving {
+        // A gray member is out by its own word.
+        if epoch != self.epoch || self.leaving || self.gray {
             return false;
         }
         self.renewals.retain(|_, (_, until)| *until > now);
@@ -215,11 +219,10 @@ impl Own {
         self.refill(state, now);
         let half = state.params.delta / 2;
         let free = self.last.map_or(now, |last| last + half);
-        let answers = self.charges.values().any(|held| self.is_answerable(held, state, now)) && !self.leaving;
         let spare = self.tokens > NOTE_BUCKET_REBUTTALS || self.leaving;
         let later = if spare { free } else { self.refilled + half };
         let must_jump = self.must_jump();
-        if answers || self.shown_out {
+        if self.is_asked(state, now) {
             return Some(free.max(if self.tokens > 0 { now } else { self.refilled + half }));
         }
         if self.stale {
@@ -232,6 +235,12 @@ impl Own {
             (None, Some(at)) if at == Mono::NEVER => None,
             (None, at) => at.map(|at| at.max(later)),
         }
+    }
+
+    /// Whether an accusation or a peer that holds this member out asks for an answer. Of a gray one nobody does (R8).
+    pub(crate) fn is_asked(&self, state: &State, now: Mono) -> bool {
+        let charged = || self.charges.values().any(|held| self.is_answerable(held, state, now));
+        !self.gray && (self.shown_out || (!self.leaving && charged()))
     }
 
     fn refill(&mut self, state: &State, now: Mono) {
@@ -255,11 +264,11 @@ impl Own {
 
     /// The fields of the next note. The caller signs it, takes it in and spreads it. Call only when [`Own::due`].
     pub(crate) fn issue(&mut self, state: &State, now: Now, rng: &mut Rng) -> (Fields, Issued) {
-        let answered: Vec<Arc<Accusation>> =
-            self.charges.values().filter(|held| self.is_answerable(held, state, now.mono)).cloned().collect();
+        let answerable = |held: &&Arc<Accusation>| !self.gray && self.is_answerable(held, state, now.mono);
+        let answered: Vec<Arc<Accusation>> = self.charges.values().filter(answerable).cloned().collect();
         let answered =
             if planted!(UnanswerableDisables) { self.charges.values().cloned().collect() } else { answered };
-        let answers = !answered.is_empty() || self.shown_out;
+        let answers = !answered.is_empty() || (self.shown_out && !self.gray);
         if answered.is_empty()
             && let Some(at) = self.ring_back(state, now.mono)
         {
@@ -298,7 +307,7 @@ impl Own {
             epoch: self.epoch,
             issued,
             leaving: self.leaving,
-            gray: false,
+            gray: self.gray,
             answers,
             mask: self.mask,
             addrs: self.addrs.clone(),

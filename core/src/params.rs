@@ -177,6 +177,9 @@ fn binomial_tail(k: u8, p: f64) -> f64 {
     tail
 }
 
+/// Gray takes no less, with however few rings (R8): longer than a link takes to come back after a heal.
+const GRAY_AFTER_MIN: Duration = Duration::from_secs(10);
+
 /// Members that a record is pushed to by each that first hears it (R7).
 pub const FAN_OUT: u32 = 4;
 
@@ -244,6 +247,9 @@ pub struct Params {
     pub fan_out: usize,
     /// Time from a crash to its being known everywhere, with the most patient monitors.
     pub detection: Duration,
+    /// For how long a member must be accused and strained before it says that it is gray (R8): everybody whom it watches
+    /// was pinged at least once meanwhile, so nothing that has passed by still counts.
+    pub gray_after: Duration,
     /// Time between attempts to reach members that are out ("Heal").
     pub heal_period: Duration,
     /// First wait between attempts on one seed, doubling to 60 s.
@@ -269,6 +275,7 @@ impl Params {
             fan_out: FAN_OUT as usize,
             // The last of at most k monitors pings once in k periods; then probes, the push, and 2Δ.
             detection: times.ping_period * u32::from(network.rings) + probes + delta * 3,
+            gray_after: (times.ping_period * u32::from(network.rings)).max(GRAY_AFTER_MIN),
             heal_period: delta * 2,
             seed_wait: delta.max(Duration::from_millis(500)),
         }

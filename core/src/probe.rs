@@ -9,7 +9,6 @@ use crate::{
     outbox::Out,
     state::{Consider, Ix},
     time::{Mono, Now},
-    wire::Datagram,
 };
 use alloc::{sync::Arc, vec::Vec};
 
@@ -34,8 +33,8 @@ impl Member {
         if self.links.contains_key(&member) {
             let token = self.monitor.on_sent(&member, now, timeout);
             self.counters.pings += 1;
-            let ping = Datagram { pong: false, token, digest: self.digest().into(), strain: 255 };
-            self.out.push(Out::Datagram { to: member, token, bytes: ping.encode() });
+            let bytes = self.ping_bytes(false, token);
+            self.out.push(Out::Datagram { to: member, token, bytes });
             return;
         }
         // A dial that does not complete in the ping's time is a miss; one that is withheld is none (R5, R12).
@@ -62,7 +61,7 @@ impl Member {
         let Some(ix) = self.state.roster.ix(&member) else { return };
         // R6: one that is held is pinged in order to be accused anew, else a crashed one would return with the hold's end.
         let held = self.state.case(ix).is_some_and(|case| case.hold.is_some());
-        if (self.state.is_out(ix) && !held) || self.state.roster[self.my_ix].standing.is_out() {
+        if self.state.is_out(ix) && !held {
             return;
         }
         for ring in self.state.roster[ix].note.mask().rings().collect::<Vec<_>>() {
@@ -82,6 +81,10 @@ impl Member {
     }
 
     fn accuse(&mut self, accused: Ix, ring: u8, now: Now) {
+        // R8: its own links may be what is silent.
+        if self.gray.holds_fire() {
+            return;
+        }
         let note = &self.state.roster[accused].note;
         let fields = Fields { accused: note.id(), epoch: note.epoch(), ring, accuser: self.me };
         let held = self.state.case(accused).and_then(|case| case.slot(ring));

@@ -378,7 +378,7 @@ impl Member {
                 return Fate::Duplicate;
             }
         }
-        let answers = note.answers() || note.leaving();
+        let answers = note.answers() || note.leaving() || note.gray();
         let (ix, adopted) = self.state.adopt(certificate, Arc::new(note), now);
         let urgent = answers || adopted == Adopted::Rebutted;
         self.spread_note(ix, urgent, Some(from), now);

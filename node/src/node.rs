@@ -17,7 +17,7 @@ use crate::{
 };
 use ifrit_core::{
     action::{Notice, Why},
-    config::{Config, ConfigError, LocalIdentity, Stored},
+    config::{Config, ConfigError, LocalIdentity, Probation, Stored},
     event::{Command, Event, Lane, Refused},
     id::MemberId,
     limits::SEEDS_MAX,
@@ -292,6 +292,7 @@ impl Node {
             addrs: config.addrs,
             tags: config.tags,
             seeds: config.seeds.len() as u16,
+            probation: Probation::default(),
             verifier: Arc::new(RingVerifier),
         };
         let (member, recorder) =

@@ -10,7 +10,7 @@ use crate::{
 };
 use core::time::Duration;
 use ifrit_core::{
-    config::{Config, LocalIdentity, Stored},
+    config::{Config, LocalIdentity, Probation, Stored},
     event::{Command, Event},
     seed::Seed,
     shared::Shared,
@@ -53,6 +53,7 @@ impl World {
                 addrs: vec![process.addr],
                 tags: Vec::new(),
                 seeds: u16::try_from(process.seeds.len()).expect("few seeds"),
+                probation: Probation::default(),
                 verifier: self.network.verifier(),
             },
             identity: LocalIdentity {

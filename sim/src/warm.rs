@@ -83,6 +83,7 @@ impl World {
             addrs: Vec::new(),
             tags: Vec::new(),
             seeds: 0,
+            probation: ifrit_core::config::Probation::default(),
             verifier: self.network.verifier(),
         };
         let now = self.clocks(0);

@@ -3,7 +3,7 @@
 
 use ifrit_core::{
     action::Action,
-    config::{Config, LocalIdentity, Stored},
+    config::{Config, LocalIdentity, Probation, Stored},
     crypto::{P256Verifier, PublicKey, Signature, Verifier},
     event::{Command, Event, Refused},
     limits::TAGS_MAX,
@@ -273,7 +273,14 @@ fn a_full_queue_ends_the_trace_with_a_gap() {
 fn a_refused_event_has_changed_nothing_and_is_not_recorded() {
     let world = World::new(Setup::new(1, 1));
     let root = world.network().root().clone();
-    let config = Config { root, addrs: vec![], tags: vec![], seeds: 0, verifier: world.network().verifier() };
+    let config = Config {
+        root,
+        addrs: vec![],
+        tags: vec![],
+        seeds: 0,
+        probation: Probation::default(),
+        verifier: world.network().verifier(),
+    };
     let signer = world.network().signer(&world.scalar(0));
     let me = LocalIdentity { certificate: world.certificate(0).to_vec(), signer };
     let now = world.clocks(0);

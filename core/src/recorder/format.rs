@@ -2,7 +2,7 @@
 
 use super::digest::Short;
 use crate::{
-    config::{Config, Stored},
+    config::{Config, Probation, Stored},
     crypto::{Signature, hash},
     event::Event,
     read::Reader,
@@ -36,6 +36,7 @@ pub(super) struct Header<'a> {
     pub(super) addrs: Vec<SocketAddr>,
     pub(super) tags: &'a [u8],
     pub(super) seeds: u16,
+    pub(super) probation: Probation,
     pub(super) certificate: &'a [u8],
     pub(super) epoch_ceiling: u64,
     pub(super) records: &'a [u8],
@@ -57,6 +58,7 @@ impl<'a> Header<'a> {
             addrs: config.addrs.clone(),
             tags: &config.tags,
             seeds: config.seeds,
+            probation: config.probation,
             certificate,
             epoch_ceiling: stored.epoch_ceiling,
             records: &stored.records,

@@ -192,7 +192,7 @@ impl<'a> Run<'a> {
             told: Arc::clone(&told),
         };
         let (addrs, tags) = (header.addrs.clone(), header.tags.to_vec());
-        let config = Config { root, addrs, tags, seeds: header.seeds, verifier };
+        let config = Config { root, addrs, tags, seeds: header.seeds, probation: header.probation, verifier };
         let me = LocalIdentity { certificate: header.certificate.to_vec(), signer: Box::new(signer) };
         let stored = Stored { epoch_ceiling: header.epoch_ceiling, records: header.records.to_vec() };
         let member = Member::new(config, me, stored, header.seed, header.now)?;

@@ -120,7 +120,7 @@ mod tests {
     use crate::{crypto::RingVerifier, link::tests::world};
     use ifrit_core::{
         action::Action,
-        config::{Config, Stored},
+        config::{Config, Probation, Stored},
         event::{Command, Event},
         member::Member,
         recorder::{Ended, replay},
@@ -154,7 +154,14 @@ mod tests {
     fn recorded(waiting_max: usize) -> (Member, Recorder) {
         let me = world::identity(&world::authority(0), 1);
         let verifier = Arc::new(RingVerifier);
-        let config = Config { root: me.root.clone(), addrs: vec![], tags: vec![], seeds: 0, verifier };
+        let config = Config {
+            root: me.root.clone(),
+            addrs: vec![],
+            tags: vec![],
+            seeds: 0,
+            probation: Probation::default(),
+            verifier,
+        };
         let started =
             Recorder::start(config, me.local(), Stored::default(), Seed([3; 32]), now(), waiting_max);
         started.expect("a member")

@@ -3,7 +3,7 @@
 use super::counting;
 use ifrit_core::{
     action::Action,
-    config::{Config, LocalIdentity, Stored},
+    config::{Config, LocalIdentity, Probation, Stored},
     crypto::{Verifier, hash},
     event::Event,
     id::MemberId,
@@ -44,8 +44,14 @@ pub(crate) fn fields(network: &Network, id: MemberId) -> Fields {
 /// Member 0, with what it saved.
 pub(crate) fn member(network: &Network, verifier: Arc<dyn Verifier>, records: Vec<u8>, seeds: u16) -> Member {
     let me = network.enrol(0);
-    let config =
-        Config { root: network.root().clone(), addrs: Vec::new(), tags: Vec::new(), seeds, verifier };
+    let config = Config {
+        root: network.root().clone(),
+        addrs: Vec::new(),
+        tags: Vec::new(),
+        seeds,
+        probation: Probation::default(),
+        verifier,
+    };
     let identity = LocalIdentity { certificate: me.certificate, signer: network.signer(&me.scalar) };
     let stored = Stored { epoch_ceiling: 0, records };
     Member::new(config, identity, stored, Seed([3; 32]), now(0)).expect("a legal member")

@@ -3,6 +3,7 @@
 
 mod accused;
 mod crash;
+mod gray;
 mod join;
 mod liars;
 mod notes;

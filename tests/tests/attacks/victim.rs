@@ -3,7 +3,7 @@
 use ifrit_core::{
     accusation::{self, Accusation},
     action::{Action, Notice},
-    config::{Config, LocalIdentity, Stored},
+    config::{Config, LocalIdentity, Probation, Stored},
     crypto::{P256Signer, Signer, hash},
     event::{Event, Lane, Refused},
     id::{MemberId, NetworkId},
@@ -55,6 +55,7 @@ impl Victim {
             addrs: Vec::new(),
             tags: Vec::new(),
             seeds: 0,
+            probation: Probation::default(),
             verifier: Arc::new(RingVerifier),
         };
         let identity = LocalIdentity { certificate: me.certificate, signer: Box::new(me.signer) };
