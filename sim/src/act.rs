@@ -37,7 +37,11 @@ impl World {
     fn happens(&mut self, node: usize, what: What) {
         match what {
             What::Begin | What::Resume => {}
-            What::End => self.crash(node),
+            What::End => {
+                self.stop_whole(node);
+                self.crash(node);
+            }
+            What::Udp { from, ecn, bytes } => self.udp(node, from, ecn, &bytes),
             What::Wake => self.wake(node),
             What::Scheme => self.scheme(node),
             What::Deed(deed) => self.deed(node, deed),
@@ -95,6 +99,9 @@ impl World {
 
     /// Hands the brain an event and does what it then wants.
     pub(crate) fn give(&mut self, node: usize, event: Event<'_>) -> Result<(), Refused> {
+        if self.nodes[node].whole.is_some() {
+            return self.give_whole(node, event);
+        }
         if !self.tampered(node, &event) {
             return Ok(());
         }
@@ -134,7 +141,7 @@ impl World {
         self.nodes[node].brain = Some(brain);
     }
 
-    fn plan_wake(&mut self, node: usize, until: Option<Mono>) {
+    pub(crate) fn plan_wake(&mut self, node: usize, until: Option<Mono>) {
         let clock = self.nodes[node].clock;
         let at = until.map(|until| clock.world(until)).filter(|at| *at != Mono::NEVER);
         let at = at.map(|at| at.max(self.now + TURN));
@@ -184,7 +191,7 @@ impl World {
         self.fold(&[self.now.0, kind, node as u64, whom], bytes);
     }
 
-    fn observe(&mut self, observer: usize, notice: Notice) {
+    pub(crate) fn observe(&mut self, observer: usize, notice: Notice) {
         self.record(7, observer, notice.subject().as_ref(), &[]);
         self.observed.push(Observed { at: self.now, observer, notice });
     }
@@ -240,14 +247,14 @@ impl World {
     /// Lets the tamper, if there is one, do something; true without one.
     fn asks(&mut self, node: usize, ask: impl FnOnce(&mut dyn Tamper, &mut Hand<'_>) -> bool) -> bool {
         let Some(mut liar) = self.nodes[node].liar.take() else { return true };
-        let linked: Vec<_> = self.nodes[node].ends.keys().map(|peer| self.nodes[*peer].id).collect();
+        let linked: Vec<_> = self.linked(node).into_iter().map(|peer| self.nodes[peer].id).collect();
         let Node { id, brain, clock, .. } = &self.nodes[node];
         let mut hand = Hand {
             now: clock.at(self.now),
             me: *id,
             params: self.network.params(),
             signer: &mut *liar.signer,
-            member: brain.as_deref().and_then(member_of),
+            member: brain.as_deref().and_then(member_of).or_else(|| self.whole_member(node)),
             linked: &linked,
             out: Vec::new(),
             wake: None,
@@ -274,6 +281,9 @@ impl World {
         let peer = |to| self.by_id.get(&to).copied().unwrap_or(node);
         match injected {
             Injected::Datagram(to, bytes) => self.send_datagram(node, peer(to), None, &bytes),
+            Injected::Frame(to, lane, bytes) if self.nodes[node].whole.is_some() => {
+                self.send_whole(node, to, lane, &bytes);
+            }
             Injected::Frame(to, lane, bytes) => self.send_frame(node, peer(to), lane, &bytes),
             Injected::Deed(deed) => self.later(node, self.now, What::Deed(deed)),
         }

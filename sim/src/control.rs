@@ -2,6 +2,7 @@
 
 use crate::{
     brain::Birth,
+    full::Stack,
     happen::{Happening, What},
     node::{Clock, Disk, Fate},
     rng::Class,
@@ -36,8 +37,13 @@ impl World {
         let process = &mut self.nodes[node];
         process.life += 1;
         process.fate = Fate::Running;
-        process.brain = Some((self.setup.bear)(birth));
-        self.drain(node);
+        match self.setup.stack {
+            Stack::Node => self.start_whole(node),
+            Stack::Core => {
+                process.brain = Some((self.setup.bear)(birth));
+                self.drain(node);
+            }
+        }
         if self.nodes[node].liar.is_some() {
             self.later(node, self.now, What::Scheme);
         }
@@ -73,6 +79,7 @@ impl World {
         process.life += 1;
         process.fate = Fate::Dead;
         process.brain = None;
+        process.whole = None;
         process.ends.clear();
         process.connecting.clear();
         process.dialing.clear();

@@ -35,6 +35,8 @@ pub(crate) enum What {
     Resume,
     /// A packet of a link arrives.
     Packet { link: Link, packet: Packet },
+    /// A UDP packet of a whole member arrives.
+    Udp { from: SocketAddr, ecn: Option<u8>, bytes: Rc<[u8]> },
     /// A frame is put on the wire, again if need be.
     Try { link: Link, lane: Lane, sequence: u32, bytes: Rc<[u8]>, packets: u32, attempt: u32 },
     /// A refused frame is offered again.

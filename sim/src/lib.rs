@@ -41,6 +41,7 @@ pub mod chronicle;
 pub mod control;
 pub mod crypto;
 mod dial;
+pub mod full;
 mod happen;
 pub mod invariant;
 pub mod lies;

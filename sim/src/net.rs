@@ -9,6 +9,8 @@ use ifrit_core::time::Mono;
 use std::collections::BTreeSet;
 
 /// Bytes around a datagram's payload: a 32-byte ping is 93 bytes on the wire.
+pub const UDP_OVERHEAD: u64 = 28;
+/// A QUIC packet with one datagram frame: what it costs beside the datagram's bytes.
 pub const DATAGRAM_OVERHEAD: u64 = 61;
 /// Bytes of a packet that only acknowledges.
 pub const ACK_ONLY: u64 = 57;
@@ -112,6 +114,8 @@ pub struct Net {
     pub member_loss_ppm: Vec<u32>,
     /// What every packet to or from a member takes more, by member.
     pub member_delay: Vec<Duration>,
+    /// Packets that arrive twice, in ppm. QUIC drops the second: only whole members notice.
+    pub duplicate_ppm: u32,
     /// Packets that are held back, so that later ones overtake them, in ppm.
     pub reorder_ppm: u32,
     /// Bytes per second that each member can send; `None`: as many as it likes.
@@ -135,6 +139,7 @@ impl Net {
             loss_ppm,
             member_loss_ppm: vec![0; members],
             member_delay: vec![Duration::ZERO; members],
+            duplicate_ppm: 0,
             reorder_ppm: 0,
             bandwidth: None,
             busy: vec![Mono(0); members],
@@ -178,6 +183,11 @@ impl Net {
             .fold(1_000_000u64, |all, ppm| all * (1_000_000 - u64::from((*ppm).min(1_000_000))) / 1_000_000);
         let ppm = 1_000_000 - u32::try_from(survives).expect("at most 10⁶");
         !self.passes(source, destination) || self.faults.chance(ppm, Class::Loss, source, destination, n)
+    }
+
+    /// Whether the `n`-th packet from `source` to `destination` arrives twice.
+    pub fn duplicates(&self, source: usize, destination: usize, n: u64) -> bool {
+        self.faults.chance(self.duplicate_ppm, Class::Duplicate, source, destination, n)
     }
 
     /// How long the `n`-th packet from `source` to `destination` takes.

@@ -1,6 +1,6 @@
 //! One simulated process and its ends of links.
 
-use crate::{brain::Brain, happen::Happening, tamper::Liar};
+use crate::{brain::Brain, full::Whole, happen::Happening, tamper::Liar};
 use core::{net::SocketAddr, time::Duration};
 use ifrit_core::{
     config::Stored,
@@ -23,6 +23,8 @@ pub(crate) struct Node {
     pub(crate) scalar: [u8; 32],
     pub(crate) addr: SocketAddr,
     pub(crate) brain: Option<Box<dyn Brain>>,
+    /// In its place, where whole members run.
+    pub(crate) whole: Option<Box<Whole>>,
     pub(crate) liar: Option<Liar>,
     /// Counts starts; what was meant for an earlier life is dropped.
     pub(crate) life: u32,

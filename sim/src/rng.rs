@@ -24,6 +24,10 @@ pub enum Class {
     Arrival = 9,
     /// What a liar draws from.
     Liar = 10,
+    /// What TLS draws.
+    Tls = 12,
+    /// Whether a packet arrives twice.
+    Duplicate = 13,
 }
 
 /// All decisions of one run.

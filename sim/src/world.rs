@@ -2,6 +2,7 @@
 
 use crate::{
     brain::{self, Bear, Brain},
+    full::{self, Stack},
     happen::{Happening, What},
     net::{Latency, Net},
     network::{Credentials, Crypto, Network},
@@ -21,7 +22,10 @@ use ifrit_core::{
     params::{Params, Wish},
     time::{Mono, Now},
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Instant,
+};
 
 /// What a world is made from.
 #[derive(Clone, Debug)]
@@ -42,8 +46,10 @@ pub struct Setup {
     pub crypto: Crypto,
     /// How long the disk takes; `None`: it never answers.
     pub disk: Option<Duration>,
-    /// What runs in a process.
+    /// What runs in a process, if it is the core.
     pub bear: Bear,
+    /// Whether cores run, or whole members.
+    pub stack: Stack,
 }
 
 impl Setup {
@@ -60,7 +66,14 @@ impl Setup {
             crypto: Crypto::Ideal,
             disk: Some(Duration::from_millis(5)),
             bear: brain::real,
+            stack: Stack::Core,
         }
+    }
+
+    /// Whole members, with real signatures.
+    pub fn whole(mut self) -> Self {
+        (self.stack, self.crypto) = (Stack::Node, Crypto::Real);
+        self
     }
 
     /// With this many rings.
@@ -91,6 +104,8 @@ pub struct World {
     pub net: Net,
     pub(crate) network: Network,
     pub(crate) setup: Setup,
+    /// What `Mono(0)` stands for in whole members.
+    pub(crate) origin: Instant,
     pub(crate) faults: Faults,
     /// How many links each pair had.
     pub(crate) generations: BTreeMap<(usize, usize), u32>,
@@ -112,6 +127,8 @@ pub(crate) const START_SPREAD: Duration = Duration::from_millis(200);
 impl World {
     /// A world in which nobody runs yet. All members but the first know the first as seed 0.
     pub fn new(setup: Setup) -> Self {
+        let ideal = setup.stack == Stack::Node && setup.crypto == Crypto::Ideal;
+        assert!(!ideal, "whole members check real signatures");
         let faults = Faults::new(setup.seed);
         let network = Network::new(&setup.wish, setup.crypto, faults);
         let net = Net::new(faults, setup.members + setup.newcomers, setup.latency, setup.loss_ppm);
@@ -130,6 +147,7 @@ impl World {
             digest: 0,
             handled: 0,
             setup,
+            origin: full::origin(),
         };
         (0..world.setup.members + world.setup.newcomers).for_each(|index| world.settle(index));
         world
@@ -160,6 +178,7 @@ impl World {
             scalar,
             addr,
             brain: None,
+            whole: None,
             liar: None,
             life: 0,
             fate: Fate::Dead,
@@ -265,7 +284,8 @@ impl World {
     /// # Panics
     /// If it does not run, or is not a real one.
     pub fn member(&self, index: usize) -> &Member {
-        self.brain(index).and_then(brain::member_of).expect("a running, real member")
+        let core = || self.brain(index).and_then(brain::member_of);
+        self.whole_member(index).or_else(core).expect("a running, real member")
     }
 
     /// What runs in a process.
@@ -325,12 +345,18 @@ impl World {
 
     /// To whom a member has a link.
     pub fn linked(&self, index: usize) -> Vec<usize> {
-        self.nodes[index].ends.keys().copied().collect()
+        match self.whole_member(index) {
+            Some(member) => member.view().links().map(|id| self.index(id)).collect(),
+            None => self.nodes[index].ends.keys().copied().collect(),
+        }
     }
 
     /// Sends a frame over an existing link as if the member had; nothing if there is no link.
     pub fn inject_frame(&mut self, from: usize, to: usize, lane: Lane, bytes: &[u8]) {
-        self.send_frame(from, to, lane, bytes);
+        match self.nodes[from].whole {
+            Some(_) => self.send_whole(from, self.nodes[to].id, lane, bytes),
+            None => self.send_frame(from, to, lane, bytes),
+        }
     }
 
     /// Sends a datagram over an existing link as if the member had; nothing if there is no link.
