@@ -176,6 +176,11 @@ impl Net {
         (from == to || self.oneway && from < to) && !self.cuts.contains(&(source, destination))
     }
 
+    /// Whether packets from `source` to `destination` may be lost.
+    pub fn is_lossy(&self, source: usize, destination: usize) -> bool {
+        self.loss_ppm | self.member_loss_ppm[source] | self.member_loss_ppm[destination] > 0
+    }
+
     /// Whether the `n`-th packet from `source` to `destination` is lost.
     pub fn loses(&self, source: usize, destination: usize, n: u64) -> bool {
         let survives = [self.loss_ppm, self.member_loss_ppm[source], self.member_loss_ppm[destination]]
