@@ -79,7 +79,8 @@ fn the_link_model_costs_what_whole_members_cost() {
         let (mut model, mut whole) = (settled(setup()), settled(setup().whole()));
         let (modelled, real) = (idle(&mut model, SECOND * 60), idle(&mut whole, SECOND * 60));
         println!("loss {loss_ppm} ppm: model {modelled} B/s, whole members {real} B/s");
-        let within = |share| modelled * 100 > real * (100 - share) && modelled * 100 < real * (100 + share);
+        let within =
+            |share: u64| modelled * 100 > real * (100 - share) && modelled * 100 < real * (100 + share);
         assert!(within(if loss_ppm == 0 { 10 } else { 20 }), "model {modelled}, whole members {real} B/s");
     }
 }
