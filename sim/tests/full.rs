@@ -81,6 +81,6 @@ fn the_link_model_costs_what_whole_members_cost() {
         println!("loss {loss_ppm} ppm: model {modelled} B/s, whole members {real} B/s");
         let within =
             |share: u64| modelled * 100 > real * (100 - share) && modelled * 100 < real * (100 + share);
-        assert!(within(if loss_ppm == 0 { 10 } else { 20 }), "model {modelled}, whole members {real} B/s");
+        assert!(within(if loss_ppm == 0 { 10 } else { 25 }), "model {modelled}, whole members {real} B/s");
     }
 }
