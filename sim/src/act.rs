@@ -3,7 +3,7 @@
 use crate::{
     brain::{Brain, member_of},
     happen::{Happening, Save, What},
-    node::{Fate, Node, Records},
+    node::{Fate, Node},
     tamper::{Deed, Hand, Injected, Tamper, Wire},
     world::{Observed, World},
 };
@@ -206,7 +206,7 @@ impl World {
         let disk = &mut self.nodes[node].disk;
         match what {
             Some(Save::EpochCeiling(ceiling)) => disk.epoch_ceiling = ceiling,
-            Some(Save::Records(view)) => disk.records = Records::View(view),
+            Some(Save::Records(records)) => disk.records = records,
             None => {}
         }
         self.tell(node, Event::Persisted { seq });

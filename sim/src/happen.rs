@@ -1,5 +1,6 @@
 //! All that can wait in the queue.
 
+use crate::node::Records;
 use crate::{
     net::{ACK_ONLY, CLOSE, DATAGRAM_OVERHEAD, FRAME_OVERHEAD, PACKET_OVERHEAD, PACKET_ROOM},
     tamper::Deed,
@@ -123,7 +124,7 @@ pub(crate) struct Dial {
 #[derive(Clone, Debug)]
 pub(crate) enum Save {
     EpochCeiling(u64),
-    Records(Shared),
+    Records(Records),
 }
 
 impl Save {
@@ -131,7 +132,7 @@ impl Save {
     pub(crate) fn new(what: Persist, snapshot: impl FnOnce() -> Option<Shared>) -> Option<Self> {
         match what {
             Persist::EpochCeiling(ceiling) => Some(Self::EpochCeiling(ceiling)),
-            Persist::Records => snapshot().map(Self::Records),
+            Persist::Records => snapshot().map(|view| Self::Records(Records::View(view))),
         }
     }
 }

@@ -56,7 +56,7 @@ pub(crate) struct Disk {
 }
 
 /// A view on disk.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Records {
     Bytes(Vec<u8>),
     /// Written out when it is read: so 10⁴ disks hold each record once.

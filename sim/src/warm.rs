@@ -10,6 +10,7 @@
 
 use crate::{
     brain,
+    full::Stack,
     node::{Clock, Records},
     rng::{Class, below},
     world::{Setup, World},
@@ -29,11 +30,14 @@ const LINKING: Duration = Duration::from_secs(60);
 impl World {
     /// Everybody but newcomers runs, all views are equal and complete, and ring neighbours are linked.
     ///
-    /// Nobody has joined one by one: see [`World::bootstrapped`] for that. World time is not 0.
+    /// Nobody has joined one by one: see [`World::bootstrapped`] for that, which whole members do here too. World time is not 0.
     ///
     /// # Panics
     /// If linking takes more than a virtual minute.
     pub fn converged(setup: Setup) -> Self {
+        if setup.stack == Stack::Node {
+            return Self::bootstrapped(setup);
+        }
         let mut world = Self::new(setup);
         let bits = world.faults.bits(Class::Clock, 0, 0, 1);
         let origin = KNOWN + Duration::from_nanos(bits >> 20);

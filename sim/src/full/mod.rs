@@ -11,7 +11,7 @@ use self::tls::Chance;
 use crate::{
     happen::{Happening, Save, What},
     net::UDP_OVERHEAD,
-    node::Fate,
+    node::{Fate, Records},
     rng::Class,
     world::World,
 };
@@ -67,7 +67,7 @@ impl World {
             addrs: vec![process.addr],
             tags: Vec::new(),
             seeds: process.seeds.iter().map(|seed| self.nodes[*seed].addr.to_string()).collect(),
-            stored: process.disk.clone(),
+            stored: self.disk(index),
             seed: Seed(self.faults.bytes(Class::Run, index, life)),
         };
         let mut chance = Chance::new(self.faults.bytes(Class::Tls, index, life));
@@ -156,9 +156,9 @@ impl World {
         let Some(takes) = self.setup.disk else { return };
         let what = match what {
             node::Save::EpochCeiling(ceiling) => Save::EpochCeiling(ceiling),
-            node::Save::Records(records) => Save::Records(records),
+            node::Save::Records(records) => Save::Records(Records::Bytes(records)),
         };
-        self.later(index, self.now + takes, What::Persisted { seq, what });
+        self.later(index, self.now + takes, What::Persisted { seq, what: Some(what) });
     }
 
     /// Puts one packet on the wire. Faults are decided by the pair, the sender's life and the packet's number.
