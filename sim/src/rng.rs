@@ -25,9 +25,9 @@ pub enum Class {
     /// What a liar draws from.
     Liar = 10,
     /// What TLS draws.
-    Tls = 12,
+    Tls = 11,
     /// Whether a packet arrives twice.
-    Duplicate = 13,
+    Duplicate = 12,
 }
 
 /// All decisions of one run.
