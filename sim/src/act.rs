@@ -291,6 +291,8 @@ impl World {
 
     fn deed(&mut self, node: usize, deed: Deed) {
         match deed {
+            // The links of a whole member are its own affair.
+            Deed::Dial(_) | Deed::HangUp(_) if self.nodes[node].whole.is_some() => {}
             Deed::Dial(to) => {
                 let Some(peer) = self.by_id.get(&to) else { return };
                 let addr = self.nodes[*peer].addr;

@@ -28,10 +28,12 @@ use ifrit_node::{
     identity::Identity,
     node::{self, Input, Node, NodeConfig, NodeEvent, Output},
 };
+use serde::Serialize;
 use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Instant};
 
 /// What runs in the processes of a world.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Stack {
     /// The core alone, over modelled links.
     #[default]
@@ -39,6 +41,18 @@ pub enum Stack {
     /// Whole nodes, over UDP.
     Node,
 }
+
+/// Strategies whose liars only speak: those that whole members can follow.
+pub const SPEAKERS: &[&str] = &[
+    "false-accuser",
+    "chain-accuser",
+    "mask-abuser",
+    "equivocator",
+    "epoch-pumper",
+    "flooder",
+    "heal-drainer",
+    "patience-trainer",
+];
 
 /// A whole member that runs.
 #[derive(Debug)]

@@ -15,10 +15,11 @@ use super::{
 };
 use crate::{
     adversary::{self, Board, Plan},
+    full::{self, Stack},
     invariant::{self, Found, Invariant},
     queue::Queue,
     rng::{Class, Faults},
-    scenario::{Action, Adversary, Error, Line, Scenario, Selector, Stack, Start},
+    scenario::{Action, Adversary, Error, Scenario, Selector, Start},
     views::Views,
     world::{Observed, World},
 };
@@ -88,9 +89,6 @@ pub(super) struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     pub(super) fn new(scenario: &'a Scenario, seed: u64, options: Options<'a>) -> Result<Self, Error> {
-        if scenario.stack == Stack::Node {
-            return Err(scenario.error(Line(0), "stack", "`node` cannot be run yet"));
-        }
         let meter = Meter::start();
         let faults = Faults::new(seed);
         let turns = timeline::turns(scenario, faults);
@@ -151,6 +149,12 @@ impl<'a> Runner<'a> {
             |key: &str, reason| self.scenario.error(entry.line, &format!("adversary[{table}].{key}"), reason);
         let strategy =
             adversary::strategy(&entry.strategy).ok_or_else(|| error("strategy", "is unknown".into()))?;
+        if self.scenario.stack == Stack::Node && !full::SPEAKERS.contains(&strategy.name) {
+            return Err(error(
+                "strategy",
+                "listens or filters, which whole members (`stack = \"node\"`) do not allow".into(),
+            ));
+        }
         let (pool, all) = self.pool();
         let liars = self.chooser.choose(&entry.members, (table, 0), &pool, all);
         let liars = liars.map_err(|reason| error("members", reason))?;

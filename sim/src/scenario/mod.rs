@@ -51,6 +51,7 @@ pub use expect::Expect;
 pub use read::Error;
 
 use crate::{
+    full::Stack,
     net::Latency,
     network::Crypto,
     world::{Setup, World},
@@ -110,16 +111,6 @@ pub enum Start {
     Converged,
     /// All members start at once and know only the first.
     Bootstrap,
-}
-
-/// What a member is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stack {
-    /// The core over a model of links.
-    Core,
-    /// QUIC over virtual UDP.
-    Node,
 }
 
 /// What the CA fixes, as far as the scenario says it.
@@ -257,7 +248,9 @@ impl Scenario {
             wish: self.wish(),
             latency: self.links.latency,
             loss_ppm: ppm(self.links.loss),
-            crypto: self.crypto,
+            // Whole members check real signatures, whatever the file says.
+            crypto: if self.stack == Stack::Node { Crypto::Real } else { self.crypto },
+            stack: self.stack,
             ..Setup::new(self.members, seed)
         }
     }
@@ -269,6 +262,7 @@ impl Scenario {
             Start::Converged => World::converged(setup),
             Start::Bootstrap => World::bootstrap(setup),
         };
+        world.net.duplicate_ppm = ppm(self.links.duplicate);
         world.net.reorder_ppm = ppm(self.links.reorder);
         world.net.bandwidth = self.links.bandwidth;
         world
