@@ -38,7 +38,7 @@ mod sybil;
 
 pub use knobs::Knob;
 
-use crate::tamper::Tamper;
+use crate::{rng::Class, tamper::Tamper, world::World};
 use ifrit_core::{id::MemberId, time::Mono};
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
@@ -119,3 +119,34 @@ pub struct Plan<'a> {
 
 /// A blackboard that colluders share, outside the network.
 pub type Board = Rc<RefCell<BTreeMap<String, Vec<u8>>>>;
+
+impl World {
+    /// Makes these members liars of one strategy, from now on and until the end.
+    ///
+    /// # Errors
+    /// What [`Strategy::make`] says of the parameters.
+    pub fn conspire(
+        &mut self,
+        strategy: &Strategy,
+        colluders: &[usize],
+        params: &toml::Table,
+    ) -> Result<(), String> {
+        let ids: Vec<MemberId> = (0..self.len()).map(|number| self.id(number)).collect();
+        let board = Board::default();
+        for me in colluders.iter().copied() {
+            let plan = Plan {
+                params,
+                me,
+                ids: &ids,
+                colluders,
+                board: board.clone(),
+                from: self.clocks(me).mono,
+                until: Mono::NEVER,
+                chance: self.faults.bits(Class::Choice, me, 0, 0),
+            };
+            let tamper = (strategy.make)(plan)?;
+            self.corrupt(me, tamper);
+        }
+        Ok(())
+    }
+}
