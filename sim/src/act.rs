@@ -304,7 +304,10 @@ impl World {
                 self.tell(node, Event::LinkDown { member: to });
             }
             Deed::Lose(ppm) => self.net.member_loss_ppm[node] = ppm,
-            Deed::Crash => self.crash(node),
+            Deed::Crash => {
+                self.ended.push((self.now, node));
+                self.crash(node);
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use ifrit_core::{
     event::{Command, Event},
     seed::Seed,
     shared::Shared,
+    time::Mono,
 };
 use std::collections::VecDeque;
 
@@ -174,6 +175,11 @@ impl World {
     /// What a liar did so far.
     pub fn deeds(&self, node: usize) -> Deeds {
         self.nodes[node].liar.as_ref().map(|liar| liar.deeds).unwrap_or_default()
+    }
+
+    /// Liars that ended their own processes since this was last asked, and when.
+    pub fn take_ended(&mut self) -> Vec<(Mono, usize)> {
+        core::mem::take(&mut self.ended)
     }
 
     /// Counts a member among the liars: a test will speak in its name.

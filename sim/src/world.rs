@@ -115,6 +115,8 @@ pub struct World {
     pub(crate) by_id: HashMap<MemberId, usize>,
     pub(crate) by_addr: HashMap<SocketAddr, usize>,
     pub(crate) observed: Vec<Observed>,
+    /// Liars that ended their own processes, and when.
+    pub(crate) ended: Vec<(Mono, usize)>,
     pub(crate) digest: u64,
     pub(crate) handled: u64,
 }
@@ -144,6 +146,7 @@ impl World {
             by_id: HashMap::new(),
             by_addr: HashMap::new(),
             observed: Vec::new(),
+            ended: Vec::new(),
             digest: 0,
             handled: 0,
             setup,

@@ -20,13 +20,17 @@ pub(super) const STRATEGY: Strategy = Strategy {
 };
 
 const KNOBS: &[Knob] = &[
-    ("victim", "", "number of the victim; if none is given, the member that has most colluders before it"),
+    (
+        "around",
+        "",
+        "number of the victim: the liars are those directly before it; else the member that most of them precede",
+    ),
     ("every", "\"200ms\"", "between two rounds of accusations"),
 ];
 
 fn make(plan: Plan<'_>) -> Result<Box<dyn Tamper>, String> {
     Ok(Box::new(Eclipse {
-        victim: plan.member(KNOBS, "victim")?,
+        victim: plan.member(KNOBS, "around")?,
         every: plan.span(KNOBS, "every")?,
         gang: plan.gang(),
         ids: plan.ids.to_vec(),

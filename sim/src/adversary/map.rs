@@ -25,4 +25,9 @@ impl Map {
     pub(super) fn after<'a>(&'a self, ring: u8, of: &MemberId) -> impl Iterator<Item = MemberId> + use<'a> {
         self.rings.successors(&self.ids, ring, of).map(|at| self.ids[at as usize])
     }
+
+    /// The member directly before `of` on `ring`.
+    pub(super) fn before(&self, ring: u8, of: &MemberId) -> Option<MemberId> {
+        self.rings.predecessors(&self.ids, ring, of).next().map(|at| self.ids[at as usize])
+    }
 }

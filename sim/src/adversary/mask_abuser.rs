@@ -1,12 +1,13 @@
-//! Chooses who may accuse it: disables rings whose monitors are no friends, ever others, and illegal ones too; then crashes.
+//! Chooses who may accuse it: disables rings whose monitors are no friends, ever others, and illegal ones too;
+//! then one crashes, and its friends say nothing.
 //!
 //! *Gain*: with all correct monitors on disabled rings nobody may accuse it, and it stays in every view after it crashed.
 //! *Stopped by*: at most t of k rings may be disabled, more is misbehaviour; of the t+1 others one has a correct monitor while at
 //! most t of its predecessors are liars. With t+1 of them the promise ends (R17).
 
-use super::{Knob, Plan, Strategy, dice::Dice};
+use super::{Knob, Plan, Strategy, dice::Dice, mute_monitor::mute};
 use crate::{
-    tamper::{Hand, Tamper},
+    tamper::{Hand, Tamper, Wire},
     wire::Bundle,
 };
 use core::time::Duration;
@@ -22,15 +23,19 @@ pub(super) const STRATEGY: Strategy = Strategy {
 const KNOBS: &[Knob] = &[
     ("every", "\"1s\"", "between two notes"),
     ("illegal", "0.0", "share of notes with more than t rings disabled"),
-    ("crash", "\"30s\"", "when the first of the colluders crashes"),
+    ("crash", "\"30s\"", "when the first of the liars crashes, or the one that they are around"),
+    ("around", "", "number of the one that crashes: the others are directly before it"),
+    ("inside", "true", "whether that one is a liar itself"),
 ];
 
 fn make(plan: Plan<'_>) -> Result<Box<dyn Tamper>, String> {
+    let first = plan.colluders.first().map(|number| plan.ids[*number]);
+    let crashing = plan.member(KNOBS, "around")?.or(first);
     Ok(Box::new(MaskAbuser {
         every: plan.span(KNOBS, "every")?,
         illegal: plan.rate(KNOBS, "illegal")?,
         crash: plan.span(KNOBS, "crash")?,
-        crashes: plan.colluders.first() == Some(&plan.me),
+        crashes: plan.flag(KNOBS, "inside")? && crashing == Some(plan.ids[plan.me]),
         end: None,
         gang: plan.gang(),
         dice: Dice(plan.chance),
@@ -64,6 +69,10 @@ impl MaskAbuser {
 }
 
 impl Tamper for MaskAbuser {
+    fn sends(&mut self, hand: &mut Hand<'_>, to: MemberId, wire: Wire<'_>) -> bool {
+        mute(hand, to, wire)
+    }
+
     fn wakes(&mut self, hand: &mut Hand<'_>) {
         hand.wake(hand.now.mono + self.every);
         let end = *self.end.get_or_insert(hand.now.mono + self.crash);

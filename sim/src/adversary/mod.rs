@@ -3,6 +3,7 @@
 //! To add one: a file beside this one with a `STRATEGY`, and its line in [`STRATEGIES`].
 
 mod accusation_replayer;
+mod around;
 mod bit_flipper;
 mod bucket_drainer;
 mod chain_accuser;

@@ -156,10 +156,18 @@ impl<'a> Runner<'a> {
             ));
         }
         let (pool, all) = self.pool();
-        let liars = self.chooser.choose(&entry.members, (table, 0), &pool, all);
+        let world = &self.stage.world;
+        let ids: Vec<_> = (0..world.len()).map(|member| world.id(member)).collect();
+        let around = strategy.around(
+            &entry.params,
+            &entry.members,
+            &ids[..self.scenario.members],
+            world.network().params(),
+        );
+        let members = around.map_err(|reason| error("params", reason))?.map(Selector::Ids);
+        let liars = self.chooser.choose(members.as_ref().unwrap_or(&entry.members), (table, 0), &pool, all);
         let liars = liars.map_err(|reason| error("members", reason))?;
         let world = &mut self.stage.world;
-        let ids: Vec<_> = (0..world.len()).map(|member| world.id(member)).collect();
         let board = Board::default();
         for me in liars.iter().copied() {
             let origin = world.clocks(me).mono;
@@ -202,8 +210,18 @@ impl<'a> Runner<'a> {
         Ok(self.finish())
     }
 
+    /// Liars may end their own processes.
+    fn reap(&mut self) {
+        for (at, member) in self.stage.world.take_ended() {
+            self.crash(member, at);
+            self.tell("crash", &[member]);
+            self.renew();
+        }
+    }
+
     /// Takes in what applications were told.
     fn hear(&mut self) {
+        self.reap();
         for told in self.stage.world.take_observed() {
             self.count(&told);
             let scene = self.stage.scene();
@@ -238,6 +256,7 @@ impl<'a> Runner<'a> {
     }
 
     fn look(&mut self) {
+        self.reap();
         let scene = self.stage.scene();
         for watch in &mut self.watches {
             watch.ask(&mut self.broken, self.origin, &scene, |invariant, found| {
