@@ -4,7 +4,7 @@
 //! accused, still pinged and gossiped with, and holds its own accusations.
 //!
 //! *Strain* is what a member knows of its own links: of those it watches that are alive for certain, the share that did not
-//! answer the last ping in its time. One that is silent and has shown no life since counts neither way, so crashes and
+//! answer in its time when it showed life last. One that always did, and is silent now, counts neither way: so crashes and
 //! partitions, whose victims go Down, strain nobody. Each watched member has one voice, however often it is pinged: a mute
 //! liar weighs no more than any other. Ping and pong carry it in one byte.
 //!
@@ -259,8 +259,8 @@ impl Member {
     fn listen(&mut self, deaf: Option<Mono>, now: Mono) -> Option<Mono> {
         let linked = |id: &&MemberId| self.links.contains_key(*id);
         let asked: BTreeSet<MemberId> = self.monitor.neighbours.iter().filter(linked).copied().collect();
-        if asked.len() < EAR_NEIGHBOURS_MIN {
-            return self.recover(deaf);
+        if deaf.is_none() && asked.len() < EAR_NEIGHBOURS_MIN {
+            return None;
         }
         self.gray.bursts += 1;
         let token = EAR | self.gray.bursts;
@@ -286,5 +286,82 @@ impl Member {
     pub(crate) fn is_news_to_me(&self, notice: &Notice) -> bool {
         let of_me = |member: &MemberId| *member == self.me;
         !matches!(notice, Notice::Updated { member, .. } | Notice::Left { member } if of_me(member))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AFTER: Duration = Duration::from_secs(10);
+    const BAD: Strain = Strain { watched: 10, answered: 2, late: 6 };
+    const GOOD: Strain = Strain { watched: 10, answered: 10, late: 0 };
+
+    fn at(seconds: u64) -> Mono {
+        Mono(0) + Duration::from_secs(seconds)
+    }
+
+    /// Judges once a second; the seconds at which something changed.
+    fn judge(gray: &mut Gray, own: Strain, median: Option<u8>, seconds: core::ops::Range<u64>) -> Vec<u64> {
+        seconds.filter(|now| gray.judge(own, median, 1, AFTER, at(*now))).collect()
+    }
+
+    #[test]
+    fn r8_gray_takes_accusations_and_strain_without_a_break_and_a_median_of_half_as_much() {
+        let fresh = || Gray::new(Probation::default());
+        assert_eq!(judge(&mut fresh(), BAD, Some(0), 0..60), [], "nobody accuses it");
+        let accused = |median, own| {
+            let mut gray = fresh();
+            gray.on_accused(1, at(0));
+            judge(&mut gray, own, median, 0..20)
+        };
+        assert_eq!(accused(Some(0), BAD), [10]);
+        assert_eq!(accused(Some(37), BAD), [10], "75 is over twice 37");
+        assert_eq!(accused(Some(38), BAD), [], "75 is not over twice 38");
+        assert_eq!(accused(None, BAD), [], "too few neighbours told");
+        assert_eq!(accused(Some(0), GOOD), []);
+        assert_eq!(
+            accused(Some(0), Strain { watched: 9, answered: 3, late: 3 }),
+            [],
+            "half is not more than half"
+        );
+        assert_eq!(
+            accused(Some(0), Strain { watched: 9, answered: 0, late: 2 }),
+            [],
+            "of two nothing is known"
+        );
+        let mut gray = fresh();
+        gray.on_accused(1, at(0));
+        assert_eq!(judge(&mut gray, BAD, Some(0), 0..9), []);
+        assert_eq!(judge(&mut gray, GOOD, Some(0), 9..10), []);
+        assert_eq!(judge(&mut gray, BAD, Some(0), 10..25), [20], "a break starts it over");
+    }
+
+    #[test]
+    fn r8_probation_doubles_up_to_the_longest_and_starts_over_after_it() {
+        let longest = Duration::from_secs(100);
+        let mut gray = Gray::new(Probation { first: Duration::from_secs(30), longest });
+        let mut now = 0;
+        let mut served = Vec::new();
+        for pause in [0, 0, 0, 0, 101] {
+            now += pause;
+            gray.on_accused(1, at(now));
+            let set = judge(&mut gray, BAD, Some(0), now..now + 20)[0];
+            // Bad pings in between count from the beginning.
+            assert_eq!(judge(&mut gray, GOOD, Some(0), set + 1..set + 6), []);
+            assert_eq!(judge(&mut gray, BAD, Some(0), set + 6..set + 7), []);
+            let cleared = judge(&mut gray, GOOD, Some(0), set + 7..set + 200)[0];
+            served.push(cleared - set - 7);
+            now = cleared + 1;
+        }
+        assert_eq!(served, [30, 60, 100, 100, 30]);
+    }
+
+    #[test]
+    fn r8_good_pings_are_three_of_four_or_no_worse_than_the_neighbours() {
+        let strain = |answered, late| Strain { watched: 20, answered, late };
+        assert!(strain(15, 5).is_good(None) && !strain(14, 1).is_good(Some(0)));
+        assert!(!strain(5, 15).is_good(Some(0)) && strain(5, 15).is_good(Some(60)), "trouble that all share");
+        assert!(!Strain::default().is_good(None), "of nobody nothing is known");
     }
 }

@@ -66,7 +66,7 @@
 //! | R5 | who watches whom; how many misses accuse | [`monitor`], [`probe`], [`params`] | sim: `r5_a_crashed_member_goes_down_everywhere`, `r5_loss_removes_nobody` |
 //! | R6 | duty to accuse a Down member; hold | [`probe`], [`monitor`], [`state`] (verdict) | state: `r6_a_down_member_without_support_is_held_and_then_returns`; sim: `r6_a_crashed_member_stays_down_when_the_network_grows` |
 //! | R7 | what is pushed, what is announced | [`gossip`] | tests: the golden transcripts pin it (`r3_rebuttal`, `r4_silence`) |
-//! | R8 | gray members: a member with bad links says so itself | [`gray`], [`monitor`], [`own`] | sim: `r8_a_member_with_bad_links_goes_out_once_and_comes_back_once` |
+//! | R8 | gray members: a member with bad links says so itself | [`gray`], [`monitor`], [`own`] | sim: `r8_a_member_with_bad_links_goes_out_once_and_comes_back_once`, `r8_neither_a_restart_nor_a_heal_grays_anybody` |
 //! | R9 | leases, renewal, clocks | [`state`], [`own`], [`clock`] | state: `r9_whatever_is_out_of_lease_is_forgotten_with_its_accusations`; sim: `r9_leases_are_renewed`, `r9_a_clock_that_jumps_expires_nothing_and_is_checked_first` |
 //! | R10 | duplicate, refusal, misbehaviour | [`records`], [`links`] | sim: `r10_garbage_ahead_of_the_genuine_rebuttal_removes_nobody` |
 //! | R11 | fairness between links | [`records`], [`links`] | sim: `r11_a_silent_member_does_not_slow_its_neighbours` |

@@ -49,7 +49,7 @@ struct Watch {
     gray: bool,
     /// A ping was missed, and no pong came since.
     escalated: bool,
-    /// Whether it answered the last ping in time; unknown while it may be dead (R8).
+    /// Whether it answered in time when it showed life last; unknown while one that did may be dead (R8).
     answered: Option<bool>,
 }
 
@@ -230,7 +230,8 @@ impl Monitor {
             Some(_) => {
                 mark!(R5Miss);
                 watch.misses += 1;
-                (watch.escalated, watch.answered) = (true, None);
+                watch.escalated = true;
+                watch.answered = watch.answered.filter(|in_time| !in_time);
                 sample(&mut self.losses, id, true, params);
                 if watch.misses >= needed { Probe::Accuse(id) } else { Probe::Ping(id) }
             }

@@ -16,7 +16,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
 };
 
 const KNOBS: &[Knob] = &[
-    ("strain", "0", "the byte that it reports: 0 (none) to 250 (all)"),
+    ("strain", "0", "what it reports, in percent; above 100 nobody believes it"),
     ("every", "\"500ms\"", "between two rounds of accusations"),
 ];
 

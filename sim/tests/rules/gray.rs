@@ -4,6 +4,8 @@ use crate::{s, settled};
 use ifrit_core::{action::Notice, time::Mono, view::State};
 use ifrit_sim::World;
 
+const NOBODY: [usize; 0] = [];
+
 /// How often an observer saw a member go out or come back, at most over all observers.
 fn changes(world: &World, subject: usize, since: Mono) -> usize {
     let id = world.id(subject);
@@ -51,4 +53,161 @@ fn r8_a_member_with_bad_links_goes_out_once_and_comes_back_once() {
         assert!(world.all_see(7, State::Live), "{}", world.explain());
         assert!(changes(&world, 7, start) <= 2, "{}", changes(&world, 7, start));
     }
+}
+
+/// The first `t` rings' predecessors of `victim` accuse it every second.
+fn slandered(world: &mut World, victim: usize, liars: usize, seconds: u64) {
+    let liars: Vec<_> =
+        (0..u8::try_from(liars).unwrap()).map(|ring| (ring, world.along(ring, victim, -1))).collect();
+    liars.iter().for_each(|(_, liar)| world.mark_liar(*liar));
+    for _ in 0..seconds {
+        liars.iter().for_each(|(ring, liar)| world.slander(*liar, victim, *ring));
+        world.run_for(s(1));
+    }
+}
+
+#[test]
+fn r8_accusations_alone_gray_nobody() {
+    let mut world = settled(20, 7, 4);
+    // More than t: they annoy (R17), and still say nothing of the victim's links.
+    slandered(&mut world, 3, 5, 60);
+    assert_eq!(grays(&world, Mono(0)), NOBODY);
+    world.settles_within(s(10));
+}
+
+#[test]
+fn r8_liars_strain_reports_gray_nobody_and_keep_nobody_from_it() {
+    use ifrit_sim::adversary::{Board, Plan, strategy};
+    for strain in [0u8, 100] {
+        let mut world = settled(30, 9, 5);
+        let params = toml::Table::from_iter([("strain".to_owned(), toml::Value::from(i64::from(strain)))]);
+        let ids: Vec<_> = (0..30).map(|node| world.id(node)).collect();
+        let colluders = [10, 11, 12, 13];
+        for me in colluders {
+            let plan = Plan {
+                params: &params,
+                me,
+                ids: &ids,
+                colluders: &colluders,
+                board: Board::default(),
+                from: Mono(0),
+                until: Mono::NEVER,
+                chance: me as u64,
+            };
+            let liar = (strategy("gray-liar").unwrap().make)(plan).unwrap();
+            world.corrupt(me, liar);
+        }
+        world.net.loss_ppm = 100_000;
+        world.run_for(s(60));
+        assert_eq!(grays(&world, Mono(0)), NOBODY, "all links are alike; liars say {strain}");
+        world.net.loss_ppm = 0;
+        world.net.member_loss_ppm[3] = 800_000;
+        world.run_for(s(60));
+        assert_eq!(grays(&world, Mono(0)), [3], "liars say {strain}");
+    }
+}
+
+#[test]
+fn r8_neither_a_restart_nor_a_heal_grays_anybody() {
+    let halves = |n: usize| vec![(0..n / 2).collect::<Vec<_>>()];
+    let cases = [
+        (2, 3, halves(2)),
+        (3, 3, vec![vec![0]]),
+        (4, 3, halves(4)),
+        (20, 9, halves(20)),
+        (20, 9, vec![vec![0, 1, 2]]),
+        (20, 9, vec![vec![5]]),
+    ];
+    for (seed, (members, rings, groups)) in (1..).zip(cases) {
+        for oneway in [false, true] {
+            for cut in [5, 40] {
+                let mut world = settled(members, rings, seed);
+                world.partition(&groups, oneway);
+                world.run_for(s(cut));
+                world.heal();
+                world.run_for(s(25));
+                assert_eq!(
+                    grays(&world, Mono(0)),
+                    NOBODY,
+                    "{groups:?} of {members}, one way: {oneway}, {cut} s"
+                );
+                assert!(world.settled(), "{groups:?} {oneway} {cut}: {}", world.explain());
+            }
+        }
+    }
+    let mut world = settled(20, 9, 9);
+    for _ in 0..3 {
+        world.crash(4);
+        world.run_for(s(8));
+        world.restart(4);
+        world.run_for(s(8));
+    }
+    assert_eq!(grays(&world, Mono(0)), NOBODY);
+}
+
+#[test]
+fn r8_loss_that_strikes_all_grays_nobody() {
+    for (seed, loss_ppm) in [(6, 150_000), (7, 200_000), (8, 400_000), (9, 600_000)] {
+        let mut world = settled(30, 23, seed);
+        world.net.loss_ppm = loss_ppm;
+        world.run_for(s(90));
+        assert_eq!(grays(&world, Mono(0)), NOBODY, "{loss_ppm} ppm");
+    }
+}
+
+#[test]
+fn r8_a_mass_crash_and_a_liar_gray_no_survivor() {
+    let mut world = settled(40, 9, 10);
+    let liars: Vec<_> = (0..4).map(|ring| world.along(ring, 3, -1)).collect();
+    (4..40).filter(|node| !liars.contains(node)).take(22).for_each(|node| world.crash(node));
+    slandered(&mut world, 3, 4, 40);
+    assert_eq!(grays(&world, Mono(0)), NOBODY);
+}
+
+#[test]
+fn r8_a_gray_member_accuses_nobody_is_gossiped_with_and_serves_its_probation() {
+    let mut world = settled(20, 9, 11);
+    world.net.member_loss_ppm[7] = 800_000;
+    let gray = world.run_until_condition(s(60), |world| world.all_see(7, State::Gray));
+    assert!(gray.is_some(), "{}", world.explain());
+    // It watches the one that crashes; so do eight others.
+    let victim = world.along(0, 7, 1);
+    let signed = world.member(7).counters().accusations;
+    world.crash(victim);
+    world.run_for(s(10));
+    assert_eq!(world.member(7).counters().accusations, signed);
+    world.net.member_loss_ppm[7] = 0;
+    let other = (0..20).find(|node| ![7, victim].contains(node)).unwrap();
+    world.command(other, ifrit_core::event::Command::SetTags(b"news".to_vec())).unwrap();
+    world.run_for(s(10));
+    assert_eq!(world.sees(7, other).unwrap().tags, b"news");
+    assert!(world.all_see(7, State::Gray), "a probation takes 30 s");
+    world.run_for(s(40));
+    assert!(world.all_see(7, State::Live), "{}", world.explain());
+    assert_eq!(healthy_removals(&world, Mono(0), &[7, victim]), []);
+}
+
+#[test]
+fn r8_one_that_crashes_while_gray_stays_out_until_its_lease_ends() {
+    let mut setup = ifrit_sim::Setup::new(12, 12).rings(9);
+    setup.wish.lease = Some(s(300));
+    let mut world = World::converged(setup);
+    world.net.member_loss_ppm[7] = 800_000;
+    assert!(world.run_until_condition(s(60), |world| world.all_see(7, State::Gray)).is_some());
+    world.crash(7);
+    let crashed = world.now();
+    world.run_for(s(120));
+    assert!(world.all_see(7, State::Gray));
+    let id = world.id(7);
+    world.run_for(s(200));
+    assert!(
+        (0..12).filter(|node| *node != 7).all(|node| world.sees(node, 7).is_none()),
+        "{}",
+        world.explain()
+    );
+    let back = world.since(crashed).iter().any(|seen| {
+        matches!(&seen.notice, Notice::Up { member, .. } if *member == id)
+            || matches!(&seen.notice, Notice::Down { accusation } if accusation.accused == id)
+    });
+    assert!(!back, "neither accused nor taken back");
 }
