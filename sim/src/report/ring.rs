@@ -89,7 +89,7 @@ fn picture(chronicle: &Chronicle, ring: &Ring, tales: &BTreeMap<usize, &Tale>) -
                     @if let Some(tale) = tales.get(member) {
                         @let (x, y) = place(angle(*member), RADIUS);
                         g { title { (about(tale)) } (mark(class(tale), x, y, if class(tale) == "correct" { size } else { size.max(4.5) })) }
-                        @if has_number(tale) { (numeral(*member, angle(*member), is_special(tale))) }
+                        @if has_number(tale) { (numeral(*member, angle(*member), ring.order.len() <= SMALL, is_special(tale))) }
                     }
                 }
             }
@@ -144,8 +144,14 @@ fn mark(class: &str, x: f64, y: f64, r: f64) -> Markup {
     }
 }
 
-/// A member's number, along the radius, upright on both halves.
-fn numeral(member: usize, angle: f64, is_special: bool) -> Markup {
+/// A member's number: upright where there is room, else along the radius.
+fn numeral(member: usize, angle: f64, is_upright: bool, is_special: bool) -> Markup {
+    if is_upright {
+        let (x, y) = place(angle, RADIUS + 17.0);
+        return html! {
+            text.numeral.special[is_special] x=(x) y=(y) text-anchor="middle" dominant-baseline="central" { (member) }
+        };
+    }
     let (x, y) = place(angle, RADIUS + 12.0);
     let degrees = (angle.to_degrees() * 10.0).round() / 10.0;
     let is_left = angle.cos() < -1e-9;

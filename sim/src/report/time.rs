@@ -107,7 +107,6 @@ impl<'a> Lanes<'a> {
 
     /// The lanes, from `top` on, and what they cast over the plots below, each from its top to its bottom.
     pub(super) fn draw(&self, top: f64, plots: &[(f64, f64)]) -> Markup {
-        let bottom = plots.last().map_or(top, |(_, bottom)| *bottom);
         html! {
             @for (lane, placed) in &self.placed {
                 @let y = top + *lane as f64 * LANE;
@@ -119,17 +118,26 @@ impl<'a> Lanes<'a> {
                     rect.(class).band x=(placed.from) y=(y) width=(width(placed)) height=(LANE - 5.0) rx="3" {
                         title { (placed.label) }
                     }
-                    line.(class).edge x1=(placed.to) x2=(placed.to) y1=(y + LANE - 5.0) y2=(bottom) {}
+                    (edges(class, placed.to, y + LANE - 5.0, plots))
                 } @else {
                     @let x = placed.from;
                     path.(class).mark d={ "M" (x - 5.0) " " (y + 2.0) "h10l-5 12z" } { title { (placed.label) } }
                 }
-                line.(class).edge x1=(placed.from) x2=(placed.from) y1=(y + LANE - 5.0) y2=(bottom) {}
-                text.band-label x=(placed.label_at) y=(y + 13.0) text-anchor=(placed.anchor) { (placed.label) }
+                (edges(class, placed.from, y + LANE - 5.0, plots))
+                text.band-label.outside[!placed.is_inside()] x=(placed.label_at) y=(y + 13.0) text-anchor=(placed.anchor) { (placed.label) }
             }
             @if self.placed.is_empty() {
                 text.soft x=(self.time.start) y=(top - 8.0) { "nothing was done to anybody" }
             }
+        }
+    }
+}
+
+/// Where a band begins or ends: from its lane into the first plot, and in all others.
+fn edges(class: &str, x: f64, from: f64, plots: &[(f64, f64)]) -> Markup {
+    html! {
+        @for (at, (top, bottom)) in plots.iter().enumerate() {
+            line.(class).edge x1=(x) x2=(x) y1=(if at == 0 { from } else { *top }) y2=(bottom) {}
         }
     }
 }
@@ -153,6 +161,11 @@ impl<'a> Placed<'a> {
             (from - 8.0, "end")
         };
         Self { band, from, to, label, label_at, anchor }
+    }
+
+    /// Whether its words stand in its bar.
+    fn is_inside(&self) -> bool {
+        (self.from..self.to).contains(&self.label_at)
     }
 
     fn extent(&self) -> (f64, f64) {

@@ -1,7 +1,9 @@
 //! Chronicles, the page and the summary made from them.
 
+mod browser;
 mod made_up;
 
+use browser::{Browser, Scheme, WIDTH};
 use ifrit_sim::{
     chronicle::{Chronicle, Unreadable},
     report,
@@ -10,8 +12,8 @@ use std::{fs, path::Path};
 
 fn json(chronicle: &Chronicle) -> String {
     let mut text = Vec::new();
-    chronicle.write(&mut text).unwrap();
-    String::from_utf8(text).unwrap()
+    chronicle.write(&mut text).expect("a vector takes everything");
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 #[test]
@@ -81,4 +83,37 @@ fn the_page_says_all_and_runs_nothing_of_the_file() {
     for never in ["<script", "<b>", "http:", "https:", "<link", "<img", "@import", "url(h"] {
         assert!(!page.contains(never), "the page has {never}");
     }
+}
+
+/// Looks at a page in both schemes. `KEEP_REPORTS` names a directory for the pages and what was seen, for people.
+fn look_at(browser: &Browser, name: &str, page: &str) {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let dir = std::env::var_os("KEEP_REPORTS").map_or(scratch.path().into(), std::path::PathBuf::from);
+    for (scheme, paper) in [(Scheme::Light, [255, 255, 255]), (Scheme::Dark, [17, 22, 28])] {
+        let file = dir.join(format!("{name}-{scheme:?}.html").to_lowercase());
+        fs::write(&file, page).expect("room on the disk");
+        let picture = browser.look(scheme, &file);
+        assert_eq!((picture.width, picture.paper()), (WIDTH, paper), "{name} {scheme:?}");
+        assert!(
+            (0.02..0.6).contains(&picture.ink()),
+            "{name} {scheme:?}: {} of it is not paper",
+            picture.ink()
+        );
+        let measured = browser.measure(scheme, &file);
+        let one = |kind: &str| measured.iter().find(|(of, _)| of == kind).map(|(_, what)| what.as_str());
+        assert_eq!(one("dark"), Some(if scheme == Scheme::Dark { "true" } else { "false" }));
+        assert_eq!(one("width"), Some(format!("{WIDTH} of {WIDTH}").as_str()), "{name}: it does not fit");
+        assert!(one("texts").is_some_and(|count| count.parse::<usize>().is_ok_and(|count| count > 50)));
+        let faults: Vec<_> = measured
+            .iter()
+            .filter(|(kind, _)| ["outside", "overlap", "faint", "nameless"].contains(&kind.as_str()))
+            .collect();
+        assert!(faults.is_empty(), "{name} {scheme:?}: {faults:#?}");
+    }
+}
+
+#[test]
+fn a_page_is_legible_light_and_dark() {
+    let Some(browser) = Browser::find() else { return };
+    look_at(&browser, "made-up", &report::page(&made_up::chronicle()));
 }
