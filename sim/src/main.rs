@@ -1,4 +1,4 @@
-//! The `ifrit-sim` command: runs scenarios, sweeps seeds, compares figures.
+//! The `ifrit-sim` command: runs scenarios, sweeps seeds, compares figures, draws reports.
 //!
 //! Exit codes: 0 all held, 1 something did not (and the one command that shows it again is printed), 2 what was given is wrong.
 #![forbid(unsafe_code)]
@@ -12,6 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   ifrit-sim run sim/scenarios/liar.toml
   ifrit-sim run sim/scenarios/crash.toml --members 100 --seed 7 --json
+  ifrit-sim run sim/scenarios/liar.toml --seed 1 --report liar.html
   ifrit-sim sweep sim/scenarios/*.toml --seeds 256 --members 20
   ifrit-sim compare before.jsonl after.jsonl
 
@@ -33,6 +34,8 @@ enum Command {
     Sweep(cli::sweep::Args),
     /// Compares two files of `--json` lines.
     Compare(cli::compare::Args),
+    /// Makes a page about a run that has left a trace.
+    Report(cli::report::Args),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Run(args) => cli::run::run(&args),
         Command::Sweep(args) => cli::sweep::run(&args),
         Command::Compare(args) => cli::compare::run(&args),
+        Command::Report(args) => cli::report::run(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

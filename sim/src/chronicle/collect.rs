@@ -1,41 +1,52 @@
 //! Collects a chronicle while its run goes on: work per notice, and per virtual second of the order of the views' bits.
 
 use super::{
-    BAND_MEMBERS, Band, Chronicle, Expectation, FORMAT, Fate, Header, Outcome, Ring, Sample, Seconds, TRACE,
-    Tale, Was,
+    BAND_MEMBERS, Band, Chronicle, Expectation, FORMAT, Fate, Header, Ring, Sample, Seconds, TRACE, Tale,
+    Was, events,
     heat::HeatMap,
     ledger::{Charge, Ledger},
     outs::Outs,
     samples::{self, Samples},
 };
 use crate::{
-    run::{Scene, Truth},
+    run::{Check, Expected, Outcome, Scene, Truth, Witness},
+    scenario::{Action, Adversary, Scenario},
+    views::Views,
     world::Observed,
 };
 use ifrit_core::{accusation::Accusation, action::Notice, time::Mono};
 use std::collections::BTreeMap;
 
+/// Events kept.
+const BANDS: usize = 200;
 /// Rings that are drawn.
 const RINGS: u8 = 2;
 /// Members of which a tale is told, and that stand on the rings; of more, those that are not just ordinary.
 const TALES: usize = 1_000;
 
-/// A chronicle in the making.
+/// A chronicle in the making: watches a run, then [ends](Collector::finish) with its outcome.
 #[derive(Debug)]
 pub struct Collector {
     header: Header,
     /// When the scenario's time begins.
     origin: Mono,
+    /// When it looked last.
+    looked: Mono,
     samples: Samples,
     bands: Vec<Band>,
     ledger: Ledger,
     outs: Outs,
     observers: HeatMap,
     subjects: HeatMap,
+    lies: BTreeMap<usize, String>,
     people: Vec<Person>,
     /// Wrong pairs of each member as observer and as subject, in the present second.
     wrong: Vec<u32>,
     wronged: Vec<u32>,
+    expectations: Vec<Expectation>,
+    rings: Vec<Ring>,
+    members: Vec<Tale>,
+    left_out: Vec<String>,
 }
 
 /// What is counted of one member.
@@ -50,35 +61,94 @@ struct Person {
 }
 
 impl Collector {
-    /// Begins: the scenario's time is 0 now.
-    pub fn new(header: Header, scene: &Scene<'_>) -> Self {
-        let members = header.members;
-        let person = |member| Person { sent: scene.world.sent(member), ..Person::default() };
+    /// For a run of `scenario`, whose file holds `text`; `members_override` is what `--members` said.
+    pub fn new(scenario: &Scenario, text: &str, seed: u64, members_override: Option<usize>) -> Self {
+        let header = Header {
+            name: scenario.name.clone(),
+            path: scenario.file.clone(),
+            scenario: text.into(),
+            seed,
+            members_override,
+            version: env!("CARGO_PKG_VERSION").into(),
+            members: 0,
+            rings: 0,
+            tolerance: 0,
+            delta_s: 0.0,
+            detection_s: 0.0,
+            until_s: scenario.until.as_secs_f64(),
+        };
         Self {
             header,
-            origin: scene.now(),
+            origin: Mono(0),
+            looked: Mono(0),
             samples: Samples::default(),
             bands: Vec::new(),
             ledger: Ledger::default(),
             outs: Outs::default(),
-            observers: HeatMap::new(members),
-            subjects: HeatMap::new(members),
-            people: (0..members).map(person).collect(),
-            wrong: vec![0; members],
-            wronged: vec![0; members],
+            observers: HeatMap::new(0),
+            subjects: HeatMap::new(0),
+            lies: BTreeMap::new(),
+            people: Vec::new(),
+            wrong: Vec::new(),
+            wronged: Vec::new(),
+            expectations: Vec::new(),
+            rings: Vec::new(),
+            members: Vec::new(),
+            left_out: Vec::new(),
         }
     }
 
-    /// Something is done to `members` (to all if empty) from `from` until `until`, in world time; until the end if `None`.
-    pub fn band(&mut self, kind: &str, label: &str, from: Mono, until: Option<Mono>, members: &[usize]) {
+    /// The chronicle of the run that it has watched.
+    pub fn finish(mut self, outcome: Outcome) -> Chronicle {
+        let mut left_out = self.left_out;
+        self.bands.sort_by(|a, b| a.from_s.total_cmp(&b.from_s));
+        if self.bands.len() > BANDS {
+            left_out.push(format!("{} of {} events: the last", self.bands.len() - BANDS, self.bands.len()));
+            self.bands.truncate(BANDS);
+        }
+        let (samples, every) = self.samples.end();
+        if every > 1 {
+            left_out.push(format!("moments: a sample stands for {every} s"));
+        }
+        let (observers, subjects) = (self.observers.end(), self.subjects.end());
+        if observers.members_per_row > 1 {
+            let each = observers.members_per_row;
+            left_out.push(format!("single members in the pictures of wrong views: a row stands for {each}"));
+        }
+        Chronicle {
+            trace: TRACE.into(),
+            format: FORMAT,
+            header: self.header,
+            expectations: self.expectations,
+            outcome,
+            bands: self.bands,
+            samples,
+            edges: self.ledger.end(&mut left_out),
+            outs: self.outs.end(&mut left_out),
+            observers,
+            subjects,
+            rings: self.rings,
+            members: self.members,
+            left_out,
+        }
+    }
+
+    fn band(&mut self, kind: &str, label: String, from_s: f64, until_s: Option<f64>, members: &[usize]) {
         self.bands.push(Band {
             kind: kind.into(),
-            label: label.into(),
-            from_s: self.seconds(from).into(),
-            until_s: until.map(|until| self.seconds(until).into()),
+            label,
+            from_s,
+            until_s,
             members: members.iter().copied().take(BAND_MEMBERS).collect(),
             struck: members.len(),
         });
+    }
+
+    /// Partitions end, or clocks of these members are set otherwise.
+    fn close(&mut self, kind: &str, now_s: f64, members: Option<&[usize]>) {
+        let lasts = |band: &&mut Band| band.kind == kind && band.until_s.is_none_or(|until| until > now_s);
+        let meant = |band: &&mut Band| members.is_none_or(|members| band.members == members);
+        self.bands.iter_mut().filter(lasts).filter(meant).for_each(|band| band.until_s = Some(now_s));
     }
 
     fn seconds(&self, at: Mono) -> Seconds {
@@ -89,8 +159,68 @@ impl Collector {
         Mono(at.0.saturating_sub(self.origin.0))
     }
 
-    /// An application was told something. Members that lie are not asked.
-    pub fn told(&mut self, scene: &Scene<'_>, what: &Observed) {
+    /// Compares the views that count with what is so; their sizes, and what they should be.
+    fn compare(&mut self, views: &Views, right: &Expected, looks: &[usize]) -> (Vec<u32>, Vec<u32>) {
+        self.wrong.fill(0);
+        self.wronged.fill(0);
+        let (mut sizes, mut expected) = (Vec::new(), Vec::new());
+        for observer in looks {
+            let Some((live, matters)) = right.of(*observer) else { continue };
+            let words = views.row(*observer).iter().zip(live).zip(matters);
+            for (word, ((seen, live), matters)) in words.enumerate() {
+                let mut differ = (seen ^ live) & matters;
+                self.wrong[*observer] += differ.count_ones();
+                while differ != 0 {
+                    self.wronged[word * 64 + differ.trailing_zeros() as usize] += 1;
+                    differ &= differ - 1;
+                }
+            }
+            sizes.push(views.count(*observer) as u32);
+            expected.push(live.iter().map(|word| word.count_ones()).sum());
+        }
+        (sizes, expected)
+    }
+}
+
+impl Witness for Collector {
+    fn lies(&mut self, how: &Adversary, liars: &[usize]) {
+        let (from, until) = (how.from.as_secs_f64(), how.until.map(|until| until.as_secs_f64()));
+        self.band("lie", how.strategy.clone(), from, until, liars);
+        self.lies.extend(liars.iter().map(|liar| (*liar, how.strategy.clone())));
+    }
+
+    fn begins(&mut self, scene: &Scene<'_>) {
+        let members = scene.world.len();
+        let params = scene.params;
+        (self.origin, self.looked) = (scene.now(), scene.now());
+        self.header.members = members;
+        (self.header.rings, self.header.tolerance) = (params.rings, params.tolerance);
+        (self.header.delta_s, self.header.detection_s) =
+            (params.delta.as_secs_f64(), params.detection.as_secs_f64());
+        (self.observers, self.subjects) = (HeatMap::new(members), HeatMap::new(members));
+        let person = |member| Person { sent: scene.world.sent(member), ..Person::default() };
+        self.people = (0..members).map(person).collect();
+        (self.wrong, self.wronged) = (vec![0; members], vec![0; members]);
+    }
+
+    fn happens(&mut self, scene: &Scene<'_>, what: &Action, members: &[usize]) {
+        let now_s = self.seconds(scene.now()).into();
+        match what {
+            Action::Heal {} => self.close("partition", now_s, None),
+            Action::Partition { .. } => self.close("partition", now_s, None),
+            Action::Skew { .. } => self.close("skew", now_s, Some(members)),
+            _ => {}
+        }
+        let until_s = match what.span() {
+            Some(span) => Some(now_s + span.as_secs_f64()),
+            None if events::lasts(what) => None,
+            None => Some(now_s),
+        };
+        self.band(what.name(), events::label(what, members.len()), now_s, until_s, members);
+    }
+
+    /// Members that lie are not asked.
+    fn told(&mut self, scene: &Scene<'_>, what: &Observed) {
         if !scene.truth.facts[what.observer].correct {
             return;
         }
@@ -121,17 +251,23 @@ impl Collector {
         }
     }
 
-    /// Once per virtual second.
-    pub fn look(&mut self, scene: &Scene<'_>) {
-        let looks: Vec<_> = (0..self.people.len()).filter(|member| watches(scene.truth, *member)).collect();
-        let (view, expected) = self.compare(scene, &looks);
-        let sent = looks.iter().map(|member| scene.world.sent(*member) - self.people[*member].sent).collect();
+    fn look(&mut self, scene: &Scene<'_>, right: &Expected) {
+        let span = scene.now().since(self.looked);
+        if span.is_zero() {
+            return;
+        }
+        self.looked = scene.now();
+        let looks: Vec<_> = (0..self.people.len()).filter(|member| right.of(*member).is_some()).collect();
+        let (view, expected) = self.compare(scene.views, right, &looks);
+        let runs = |member: &usize| scene.truth.facts[*member].correct && scene.truth.facts[*member].runs();
+        let sent = |member: usize| scene.world.sent(member) - self.people[member].sent;
+        let sent = (0..self.people.len()).filter(runs).map(sent).collect();
         self.samples.push(Sample {
             at_s: self.seconds(scene.now()).into(),
             view: samples::spread(&view),
             expected: samples::spread(&expected),
             wrong: self.wrong.iter().map(|wrong| u64::from(*wrong)).sum(),
-            bytes: samples::bytes(sent),
+            bytes: samples::bytes(sent, span.as_secs_f64()),
             digest: format!("{:016x}", scene.world.digest()),
         });
         self.observers.push(&self.wrong);
@@ -144,92 +280,23 @@ impl Collector {
         }
     }
 
-    /// Compares the views of `looks` with what is so; their sizes, and what they should be.
-    fn compare(&mut self, scene: &Scene<'_>, looks: &[usize]) -> (Vec<u32>, Vec<u32>) {
-        self.wrong.fill(0);
-        self.wronged.fill(0);
-        let mut sides = BTreeMap::new();
-        let (mut view, mut expected) = (Vec::new(), Vec::new());
-        for observer in looks {
-            let group = scene.truth.facts[*observer].group;
-            let (row, size) = sides.entry(group).or_insert_with(|| side(scene.truth, group));
-            for (word, (seen, so)) in scene.views.row(*observer).iter().zip(row.iter()).enumerate() {
-                let mut differ = seen ^ so;
-                self.wrong[*observer] += differ.count_ones();
-                while differ != 0 {
-                    self.wronged[word * 64 + differ.trailing_zeros() as usize] += 1;
-                    differ &= differ - 1;
-                }
-            }
-            view.push(scene.views.count(*observer) as u32);
-            expected.push(*size);
-        }
-        (view, expected)
-    }
-
-    /// The run is over. `lies` tells what a member does that lies.
-    pub fn end(
-        self,
-        scene: &Scene<'_>,
-        lies: &BTreeMap<usize, String>,
-        expectations: Vec<Expectation>,
-        outcome: Outcome,
-    ) -> Chronicle {
-        let mut left_out = Vec::new();
-        let mut bands = self.bands;
-        bands.sort_by(|a, b| a.from_s.total_cmp(&b.from_s));
-        let (samples, every) = self.samples.end();
-        if every > 1 {
-            left_out.push(format!("moments: a sample stands for {every} s"));
-        }
-        let (observers, subjects) = (self.observers.end(), self.subjects.end());
-        if observers.members_per_row > 1 {
-            let each = observers.members_per_row;
-            left_out.push(format!("single members in the pictures of wrong views: a row stands for {each}"));
-        }
-        let members = tales(scene, &self.people, lies, &mut left_out);
+    fn ends(&mut self, scene: &Scene<'_>, checks: Vec<Check>) {
+        let expectation = |check: Check| Expectation {
+            name: check.key.into(),
+            limit: check.limit,
+            seen: check.found,
+            holds: check.holds,
+        };
+        self.expectations = checks.into_iter().map(expectation).collect();
+        self.members = tales(scene, &self.people, &self.lies, &mut self.left_out);
         let mut shown = vec![false; self.people.len()];
-        members.iter().for_each(|tale| shown[tale.member] = true);
+        self.members.iter().for_each(|tale| shown[tale.member] = true);
         let ring = |ring| Ring {
             ring,
             order: scene.world.ring(ring).into_iter().filter(|member| shown[*member]).collect(),
         };
-        let rings = (0..RINGS.min(self.header.rings)).map(ring).collect();
-        Chronicle {
-            trace: TRACE.into(),
-            format: FORMAT,
-            header: self.header,
-            expectations,
-            outcome,
-            bands,
-            samples,
-            edges: self.ledger.end(&mut left_out),
-            outs: self.outs.end(&mut left_out),
-            observers,
-            subjects,
-            rings,
-            members,
-            left_out,
-        }
+        self.rings = (0..RINGS.min(self.header.rings)).map(ring).collect();
     }
-}
-
-/// Whether a member's view should be right.
-fn watches(truth: &Truth, member: usize) -> bool {
-    let fact = &truth.facts[member];
-    fact.correct && fact.runs() && fact.left.is_none()
-}
-
-/// Who should be live in the views of one side of a partition: a bit per member; and how many.
-fn side(truth: &Truth, group: u32) -> (Vec<u64>, u32) {
-    let mut row = vec![0; truth.facts.len().div_ceil(64)];
-    for (member, fact) in truth.facts.iter().enumerate() {
-        if fact.group == group && fact.runs() && fact.left.is_none() {
-            row[member / 64] |= 1_u64 << (member % 64);
-        }
-    }
-    let size = row.iter().map(|word| word.count_ones()).sum();
-    (row, size)
 }
 
 fn was(truth: &Truth, observer: usize, subject: usize, at: Mono) -> Was {

@@ -9,17 +9,17 @@
 //! of their numbers unless said; times are seconds of virtual time.
 
 mod collect;
+mod events;
 mod heat;
 mod ledger;
-mod outcome;
 mod outs;
 mod read;
 mod samples;
 
 pub use collect::Collector;
-pub use outcome::*;
 pub use read::Unreadable;
 
+use crate::run::{Outcome, Rates};
 use serde::{Deserialize, Serialize};
 
 /// What [`Chronicle::format`] is.
@@ -139,7 +139,7 @@ pub struct Sample {
     /// Pairs (observer, subject) of which the observer is wrong; the most of the stretch.
     pub wrong: u64,
     /// Bytes that one correct member sends per second.
-    pub bytes: Bytes,
+    pub bytes: Rates,
     /// The running digest at its end, hex.
     pub digest: String,
 }
@@ -154,18 +154,6 @@ pub struct Spread {
     pub mean: f64,
     /// The most.
     pub max: u32,
-}
-
-/// Traffic over members.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Bytes {
-    /// The mean.
-    pub mean: f64,
-    /// 99 % of the members send at most this.
-    pub p99: f64,
-    /// The most.
-    pub max: f64,
 }
 
 /// All accusations of one member by another.

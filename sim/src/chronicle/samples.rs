@@ -1,6 +1,7 @@
 //! Samples in time, merged by two when there are too many.
 
-use super::{Bytes, Sample, Seconds, Spread};
+use super::{Sample, Seconds, Spread};
+use crate::run::Rates;
 
 /// Samples kept; beyond it, each becomes twice as long.
 const SAMPLES: usize = 600;
@@ -74,7 +75,7 @@ impl Sample {
         self.view = spread(self.view, later.view);
         self.expected = spread(self.expected, later.expected);
         self.wrong = self.wrong.max(later.wrong);
-        self.bytes = Bytes {
+        self.bytes = Rates {
             mean: mean(self.bytes.mean, later.bytes.mean),
             p99: self.bytes.p99.max(later.bytes.p99),
             max: self.bytes.max.max(later.bytes.max),
@@ -90,15 +91,15 @@ pub(super) fn spread(counts: &[u32]) -> Spread {
     Spread { min: *min, mean: short(sum as f64 / counts.len() as f64), max: *max }
 }
 
-/// What members sent in one second.
-pub(super) fn bytes(mut sent: Vec<u64>) -> Bytes {
-    let Some(last) = sent.len().checked_sub(1) else { return Bytes::default() };
+/// What members sent in some time, per second.
+pub(super) fn bytes(mut sent: Vec<u64>, seconds: f64) -> Rates {
+    let Some(last) = sent.len().checked_sub(1) else { return Rates::default() };
     let sum: u64 = sent.iter().sum();
-    let mean = short(sum as f64 / sent.len() as f64);
+    let mean = short(sum as f64 / sent.len() as f64 / seconds);
     let rank = (sent.len() * 99).div_ceil(100) - 1;
     let p99 = *sent.select_nth_unstable(rank).1;
     let max = *sent.select_nth_unstable(last).1;
-    Bytes { mean, p99: p99 as f64, max: max as f64 }
+    Rates { mean, p99: short(p99 as f64 / seconds), max: short(max as f64 / seconds) }
 }
 
 /// Three digits after the point: more say nothing and make the file long.
@@ -117,7 +118,7 @@ mod tests {
             view: Spread { min: value, mean: f64::from(value), max: value },
             expected: Spread { min: 9, mean: 9.0, max: 9 },
             wrong: second % 7,
-            bytes: Bytes { mean: second as f64, p99: second as f64, max: second as f64 },
+            bytes: Rates { mean: second as f64, p99: second as f64, max: second as f64 },
             digest: format!("{second}"),
         }
     }
@@ -146,9 +147,9 @@ mod tests {
 
     #[test]
     fn traffic_is_told_by_mean_p99_and_most() {
-        let told = bytes((1..=200).rev().collect());
+        let told = bytes((1..=200).rev().collect(), 1.0);
         assert_eq!((told.mean, told.p99, told.max), (100.5, 198.0, 200.0));
-        assert_eq!(bytes(vec![7]), Bytes { mean: 7.0, p99: 7.0, max: 7.0 });
-        assert_eq!(bytes(Vec::new()), Bytes::default());
+        assert_eq!(bytes(vec![14], 2.0), Rates { mean: 7.0, p99: 7.0, max: 7.0 });
+        assert_eq!(bytes(Vec::new(), 1.0), Rates::default());
     }
 }

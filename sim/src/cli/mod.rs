@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 mod jobs;
+pub(crate) mod report;
 mod reproduce;
 pub(crate) mod run;
 mod summary;

@@ -3,13 +3,16 @@
 use super::{
     Done,
     jobs::{self, Job},
+    report::save,
     summary,
 };
 use ifrit_sim::{
+    chronicle::Collector,
+    report,
     run::{self, Options},
     scenario::Scenario,
 };
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -27,23 +30,47 @@ pub(crate) struct Args {
     /// Seeds at once, each in a process of its own.
     #[arg(long, default_value_t = 1)]
     jobs: usize,
+    /// Keeps what the run leaves behind: `report` and `replay` read it. For one seed.
+    #[arg(long, value_name = "OUT")]
+    trace: Option<PathBuf>,
+    /// Writes a page about the run, HTML. For one seed.
+    #[arg(long, value_name = "OUT.html")]
+    report: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Done {
     let scenario = Scenario::read(&args.file, args.members).map_err(|error| error.to_string())?;
     match (args.seed, &scenario.seeds[..]) {
         (Some(seed), _) | (None, &[seed]) => run_here(args, &scenario, seed),
+        (None, _) if args.trace.is_some() || args.report.is_some() => {
+            Err("the scenario has several seeds, and a trace or report is of one run: say --seed".into())
+        }
         (None, seeds) => run_each(args, seeds),
     }
 }
 
 fn run_here(args: &Args, scenario: &Scenario, seed: u64) -> Done {
-    let outcome = run::run(scenario, seed, Options::default()).map_err(|error| error.to_string())?;
-    match args.json {
-        true => anstream::println!("{}", outcome.line()),
-        false => summary::print(&outcome, &args.file, args.members),
+    if args.json && args.trace.is_none() && args.report.is_none() {
+        let outcome = run::run(scenario, seed, Options::default()).map_err(|error| error.to_string())?;
+        anstream::println!("{}", outcome.line());
+        return Ok(outcome.passed());
     }
-    Ok(outcome.passed())
+    let text = fs::read_to_string(&args.file).map_err(|error| format!("{}: {error}", args.file.display()))?;
+    let mut collector = Collector::new(scenario, &text, seed, args.members);
+    let options = Options { witness: Some(&mut collector) };
+    let outcome = run::run(scenario, seed, options).map_err(|error| error.to_string())?;
+    let chronicle = collector.finish(outcome);
+    match args.json {
+        true => anstream::println!("{}", chronicle.outcome.line()),
+        false => anstream::print!("{}", report::summary(&chronicle)),
+    }
+    if let Some(file) = &args.trace {
+        save(file, |out| chronicle.write(out))?;
+    }
+    if let Some(file) = &args.report {
+        save(file, |out| out.write_all(report::page(&chronicle).as_bytes()))?;
+    }
+    Ok(chronicle.outcome.passed())
 }
 
 fn run_each(args: &Args, seeds: &[u64]) -> Done {

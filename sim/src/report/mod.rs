@@ -25,8 +25,9 @@ const STYLE: &str = include_str!("style.css");
 pub fn page(chronicle: &Chronicle) -> String {
     let header = &chronicle.header;
     let outcome = &chronicle.outcome;
-    let is_pass = outcome.verdict == "pass";
-    let title = format!("{}: {}, seed {}", header.name, outcome.verdict, header.seed);
+    let is_pass = outcome.passed();
+    let verdict = if is_pass { "pass" } else { "fail" };
+    let title = format!("{}: {}, seed {}", header.name, verdict, header.seed);
     let body = html! {
         header {
             @if is_pass { div.verdict.pass { "✓ pass" } } @else { div.verdict.fail { "✗ fail" } }

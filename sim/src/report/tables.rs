@@ -113,9 +113,13 @@ pub(super) fn figures(chronicle: &Chronicle) -> Markup {
     html! { div.pair { @for half in rows.chunks(half) { table { tbody { @for (name, value) in half { tr { th scope="row" { (name) } td.n { (value) } } } } } } } }
 }
 
+fn told<T>(value: Option<T>, words: impl Fn(T) -> String) -> String {
+    value.map_or_else(|| "–".to_owned(), words)
+}
+
 fn rows(chronicle: &Chronicle) -> Vec<(&'static str, String)> {
     let outcome = &chronicle.outcome;
-    let seconds = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number::seconds);
+    let seconds = |value| told(value, number::seconds);
     let bytes = outcome.traffic.bytes_per_member_per_s;
     let view = outcome.view;
     vec![
@@ -139,9 +143,12 @@ fn rows(chronicle: &Chronicle) -> Vec<(&'static str, String)> {
         ("sent per member and second: mean", number::bytes(bytes.mean)),
         ("sent per member and second: 99 %", number::bytes(bytes.p99)),
         ("sent per member and second: most", number::bytes(bytes.max)),
-        ("CPU per member and virtual second", format!("{:.0} µs", outcome.cpu_us_per_member_per_s)),
+        (
+            "CPU per member and virtual second",
+            told(outcome.cpu_us_per_member_per_s, |us| format!("{us:.0} µs")),
+        ),
         ("events handled", number::count(outcome.events)),
         ("the run took", number::seconds(outcome.wall_s)),
-        ("memory at most", number::bytes(outcome.peak_rss_bytes as f64)),
+        ("memory at most", told(outcome.peak_rss_bytes, |bytes| number::bytes(bytes as f64))),
     ]
 }

@@ -1,7 +1,8 @@
 //! The summary for the terminal: at most 80 columns, the verdict first, the command to run it again last.
 
 use super::{number, words};
-use crate::chronicle::{Band, Chronicle, Expectation, Sample, Tale, Violation, Was};
+use crate::chronicle::{Band, Chronicle, Expectation, Sample, Tale, Was};
+use crate::run::Broken;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Display;
 
@@ -60,7 +61,7 @@ fn short(text: &str, width: usize) -> String {
 
 fn verdict(chronicle: &Chronicle) -> String {
     let (header, outcome) = (&chronicle.header, &chronicle.outcome);
-    let verdict = if outcome.verdict == "pass" { paint(GOOD, "✓ PASS") } else { paint(BAD, "✗ FAIL") };
+    let verdict = if outcome.passed() { paint(GOOD, "✓ PASS") } else { paint(BAD, "✗ FAIL") };
     let took = format!("{} in {}", number::seconds(header.until_s), number::seconds(outcome.wall_s));
     let rest = format!("seed {} · {} · {took}", header.seed, number::members(header.members));
     let name = short(&header.name, WIDTH.saturating_sub(12 + rest.chars().count()));
@@ -69,11 +70,11 @@ fn verdict(chronicle: &Chronicle) -> String {
 
 fn expectation(expectation: &Expectation) -> String {
     let sign = if expectation.holds { paint(GOOD, "✓") } else { paint(BAD, "✗") };
-    let name = short(&expectation.name.replace('_', " "), 30);
-    let limit = format!("expected {}", short(&expectation.limit, 14));
-    let seen = format!("seen {}", short(&expectation.seen, 14));
+    let name = short(&expectation.name.replace('_', " "), 26);
+    let limit = short(&expectation.limit, 12);
+    let seen = short(&expectation.seen, 36);
     let seen = if expectation.holds { seen } else { paint(BAD, seen) };
-    format!("  {sign} {name:<30} {limit:<23}  {seen}")
+    format!("  {sign} {name:<26} {limit:<12} {seen}")
 }
 
 /// The views over time, and what was done meanwhile.
@@ -180,7 +181,7 @@ fn event(chronicle: &Chronicle, band: &Band) -> String {
     }
 }
 
-fn violations(violations: &[Violation]) -> Vec<String> {
+fn violations(violations: &[Broken]) -> Vec<String> {
     if violations.is_empty() {
         return Vec::new();
     }

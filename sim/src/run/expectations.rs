@@ -15,35 +15,51 @@ pub(super) struct More {
     pub(super) bytes_per_records: f64,
 }
 
-/// Adds what was not as expected, and judges.
-pub(super) fn judge(expect: &Expect, mut outcome: Outcome, more: More) -> Outcome {
-    let missed = missed(expect, &outcome, more);
+/// One expectation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Its key.
+    pub key: &'static str,
+    /// What is expected, in short: `≤ 8 s`.
+    pub limit: String,
+    /// What is so.
+    pub found: String,
+    /// Whether that is as expected.
+    pub holds: bool,
+}
+
+/// Adds what was not as expected, and judges; and tells all that was expected.
+pub(super) fn judge(expect: &Expect, mut outcome: Outcome, more: More) -> (Outcome, Vec<Check>) {
+    let checks = checks(expect, &outcome, more);
+    let missed: Vec<_> = checks.iter().filter(|check| !check.holds).collect();
     let excused =
         |name: &String| expect.violations.contains(name) || expect.violations_allowed.contains(name);
     let bad = outcome.violations.iter().any(|broken| !excused(&broken.invariant));
     outcome.verdict = if bad || !missed.is_empty() { Verdict::Fail } else { Verdict::Pass };
-    outcome.violations.extend(missed.into_iter().map(|(key, detail)| Broken {
-        invariant: format!("expect.{key}"),
+    outcome.violations.extend(missed.into_iter().map(|check| Broken {
+        invariant: format!("expect.{}", check.key),
         at_s: round(more.until.as_secs_f64()),
         member: None,
-        detail,
+        detail: check.found.clone(),
     }));
-    outcome
+    (outcome, checks)
 }
 
-/// Keys that do not hold, and what is so instead.
-fn missed(expect: &Expect, outcome: &Outcome, more: More) -> Vec<(&'static str, String)> {
-    let mut missed = Vec::new();
-    let mut check = |key, holds: Option<bool>, found: String| {
-        if holds == Some(false) {
-            missed.push((key, found));
-        }
+/// All that is expected.
+fn checks(expect: &Expect, outcome: &Outcome, more: More) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut check = |key, expected: Option<(bool, String)>, found: String| {
+        checks.extend(expected.map(|(holds, limit)| Check { key, limit, found, holds }));
     };
+    let most = |value: f64, most: f64| (value <= most, format!("≤ {most}"));
+    let count = |value: u64, most: u64| (value <= most, format!("≤ {most}"));
     let pairs = outcome.false_removals.pairs;
     let removed = format!("{pairs} pairs, {} members", outcome.false_removals.members);
-    check("false_removals", expect.false_removals.map(|most| pairs <= most), removed.clone());
-    check("false_removals_min", expect.false_removals_min.map(|least| pairs >= least), removed);
+    check("false_removals", expect.false_removals.map(|most| count(pairs, most)), removed.clone());
+    let holds = expect.false_removals_min.map(|least| (pairs >= least, format!("≥ {least}")));
+    check("false_removals_min", holds, removed);
     let all = outcome.detection.all_s;
+    let within = |most: Duration| format!("≤ {} s", most.as_secs_f64());
     let detected = |most: Duration| match (all, outcome.detection.first_s) {
         (Some(all), _) => all <= most.as_secs_f64(),
         // Nobody crashed whom a healthy member held; a crash that nobody noticed is a violation anyway.
@@ -52,35 +68,53 @@ fn missed(expect: &Expect, outcome: &Outcome, more: More) -> Vec<(&'static str, 
         }
     };
     let found = all.map_or_else(|| "not by all".into(), |all| format!("after {all} s"));
-    check("detected_by_all", expect.detected_by_all.map(detected), found);
+    check("detected_by_all", expect.detected_by_all.map(|most| (detected(most), within(most))), found);
     let late = outcome.converged_at_s.map(|at| round(at - more.calm.as_secs_f64()));
-    let found = late.map_or_else(
-        || "some view is wrong at the end".into(),
-        |late| format!("{late} s after the last disturbance"),
+    let found = match late {
+        None => "some view is wrong at the end".into(),
+        Some(late) if late <= 0.0 => "before the last disturbance ended".into(),
+        Some(late) => format!("{late} s after the last disturbance"),
+    };
+    let in_time = |most: Duration| late.is_some_and(|late| late <= most.as_secs_f64());
+    check(
+        "converged_within",
+        expect.converged_within.map(|most| (in_time(most), within(most))),
+        found.clone(),
     );
-    let within = |most: Duration| late.is_some_and(|late| late <= most.as_secs_f64());
-    check("converged_within", expect.converged_within.map(within), found.clone());
-    check("not_converged", expect.not_converged.map(|wanted| wanted == late.is_none()), found);
+    let holds = expect
+        .not_converged
+        .map(|wanted| (wanted == late.is_none(), if wanted { "yes" } else { "no" }.into()));
+    check("not_converged", holds, found);
     let view = outcome.view;
     let found = format!("{} to {} of {}", view.min, view.max, view.expected);
     let share = |share: f64| share * view.expected as f64;
-    check("view_min", expect.view_min.map(|least| view.min as f64 >= share(least)), found.clone());
-    check("view_max", expect.view_max.map(|most| view.max as f64 <= share(most)), found);
+    let holds = expect
+        .view_min
+        .map(|least| (view.min as f64 >= share(least), format!("≥ {} %", round(least * 100.0))));
+    check("view_min", holds, found.clone());
+    let holds =
+        expect.view_max.map(|most| (view.max as f64 <= share(most), format!("≤ {} %", round(most * 100.0))));
+    check("view_max", holds, found);
     let healthy = outcome.transitions.healthy;
-    check("transitions_healthy", expect.transitions_healthy.map(|most| healthy <= most), healthy.to_string());
+    check(
+        "transitions_healthy",
+        expect.transitions_healthy.map(|most| count(healthy, most)),
+        healthy.to_string(),
+    );
     let disturbed = outcome.transitions.disturbed_max;
-    let holds = expect.disturbed_transitions_max.map(|most| disturbed <= most);
+    let holds = expect.disturbed_transitions_max.map(|most| count(disturbed, most));
     check("disturbed_transitions_max", holds, disturbed.to_string());
     let rates = outcome.traffic.bytes_per_member_per_s;
-    let holds = expect.bytes_per_member_per_s.map(|most| rates.mean <= most);
+    let holds = expect.bytes_per_member_per_s.map(|limit| most(rates.mean, limit));
     check("bytes_per_member_per_s", holds, rates.mean.to_string());
-    let holds = expect.bytes_per_member_per_s_max.map(|most| rates.max <= most);
+    let holds = expect.bytes_per_member_per_s_max.map(|limit| most(rates.max, limit));
     check("bytes_per_member_per_s_max", holds, rates.max.to_string());
-    let holds = expect.bytes_per_records.map(|most| more.bytes_per_records <= most);
+    let holds = expect.bytes_per_records.map(|limit| most(more.bytes_per_records, limit));
     check("bytes_per_records", holds, round(more.bytes_per_records).to_string());
     for name in &expect.violations {
         let found = outcome.violations.iter().any(|broken| broken.invariant == *name);
-        check("violations", Some(found), format!("{name} was not violated"));
+        let words = if found { "violated" } else { "was not violated" };
+        check("violations", Some((found, "as said".into())), format!("{name} {words}"));
     }
-    missed
+    checks
 }

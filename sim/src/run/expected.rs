@@ -18,8 +18,9 @@ use super::Truth;
 use crate::views::Views;
 use ifrit_core::time::Mono;
 
+/// Which views are right; see `run/expected.rs` for what that means.
 #[derive(Debug)]
-pub(super) struct Expected {
+pub struct Expected {
     /// By side of the partition.
     sides: Vec<Side>,
     /// By member: its side, if its view counts.
@@ -112,6 +113,12 @@ impl Expected {
     /// The last moment at which some view was wrong, `Mono(0)` if none ever was; `None` if one is now.
     pub(super) fn converged_at(&self) -> Option<Mono> {
         (self.wrong_views == 0).then_some(self.last_wrong)
+    }
+
+    /// Whom `observer` should hold live, and of whom that matters, a bit each; `None` if its view does not count.
+    pub fn of(&self, observer: usize) -> Option<(&[u64], &[u64])> {
+        let side = &self.sides[self.observes[observer]? as usize];
+        Some((&side.live, &side.matters))
     }
 
     /// How large views should be: on the largest side, if there are several.

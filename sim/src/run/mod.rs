@@ -21,13 +21,15 @@ mod timeline;
 mod truth;
 mod window;
 
+pub use expectations::Check;
+pub use expected::Expected;
 pub use outcome::{
     Broken, Detection, FalseRemovals, Outcome, Rates, Traffic, Transitions, Verdict, ViewSizes,
 };
 pub use truth::{Fact, Truth};
 
 use crate::{
-    scenario::{Error, Scenario},
+    scenario::{Action, Adversary, Error, Scenario},
     views::Views,
     world::{Observed, World},
 };
@@ -58,17 +60,23 @@ impl Scene<'_> {
 
 /// Watches a run and changes nothing: what a report is made from.
 pub trait Witness {
+    /// These members will lie. Called before the run begins.
+    fn lies(&mut self, _how: &Adversary, _liars: &[usize]) {}
+
     /// The run begins.
     fn begins(&mut self, _scene: &Scene<'_>) {}
 
-    /// An entry of the timeline happens or ends: what, and whom it names.
-    fn happens(&mut self, _scene: &Scene<'_>, _what: &str, _members: &[usize]) {}
+    /// An entry of the timeline happens: what, and whom it names; nobody if it strikes all.
+    fn happens(&mut self, _scene: &Scene<'_>, _what: &Action, _members: &[usize]) {}
 
     /// An application was told something; the views hold it already.
     fn told(&mut self, _scene: &Scene<'_>, _what: &Observed) {}
 
-    /// Each virtual second, and once more at the end.
-    fn look(&mut self, _scene: &Scene<'_>) {}
+    /// Each virtual second, and once more at the end. `right` says which views are.
+    fn look(&mut self, _scene: &Scene<'_>, _right: &Expected) {}
+
+    /// The run is over: what was expected, and whether it holds.
+    fn ends(&mut self, _scene: &Scene<'_>, _checks: Vec<Check>) {}
 }
 
 /// How to run.

@@ -187,6 +187,9 @@ impl<'a> Runner<'a> {
             world.corrupt(me, Box::new(Window::new(inner, from, until)));
             self.stage.truth.facts[me].correct = false;
         }
+        if let Some(witness) = &mut self.options.witness {
+            witness.lies(entry, &liars);
+        }
         Ok(())
     }
 
@@ -264,7 +267,7 @@ impl<'a> Runner<'a> {
             });
         }
         if let Some(witness) = &mut self.options.witness {
-            witness.look(&scene);
+            witness.look(&scene, &self.expected);
         }
     }
 
@@ -273,14 +276,11 @@ impl<'a> Runner<'a> {
         match step {
             Step::Turn(turn) => self.turn(turn)?,
             Step::End(number) => {
-                if let Some(effect) = self.effects.end(number, now) {
-                    self.tell("ends", effect.members.as_deref().unwrap_or_default());
-                }
+                self.effects.end(number, now);
             }
             Step::Expires(member, nth) if self.certificates[member] == nth => {
                 let members = Some(vec![member]);
                 self.effects.begin(Effect { members, what: Lasts::Expired, until: Mono::NEVER });
-                self.tell("certificate ends", &[member]);
             }
             Step::Forgotten(member, nth) if self.certificates[member] == nth => {
                 self.stage.truth.facts[member].left = Some(now);
@@ -291,12 +291,6 @@ impl<'a> Runner<'a> {
         // What a member says at its start or end comes before all else.
         self.hear();
         Ok(())
-    }
-
-    fn tell(&mut self, what: &str, members: &[usize]) {
-        if let Some(witness) = &mut self.options.witness {
-            witness.happens(&self.stage.scene(), what, members);
-        }
     }
 
     /// Correct members that run and that nobody took; and how many run at all.
@@ -364,7 +358,9 @@ impl<'a> Runner<'a> {
                 members
             }
         };
-        self.tell(action.name(), &members);
+        if let Some(witness) = &mut self.options.witness {
+            witness.happens(&self.stage.scene(), action, &members);
+        }
         Ok(())
     }
 
@@ -523,7 +519,11 @@ impl<'a> Runner<'a> {
             calm: truth.last_disturbance.since(self.origin),
             bytes_per_records: if records == 0 { 0.0 } else { bytes / records as f64 },
         };
-        judge(&self.scenario.expect, outcome, more).seal(world.digest())
+        let (outcome, checks) = judge(&self.scenario.expect, outcome, more);
+        if let Some(witness) = &mut self.options.witness {
+            witness.ends(&self.stage.scene(), checks);
+        }
+        outcome.seal(world.digest())
     }
 
     /// The invariants' last look.

@@ -1,8 +1,11 @@
 //! A chronicle that no run has left, with one of everything.
 
-use ifrit_sim::chronicle::{
-    Band, Bytes, Chronicle, Detection, Edge, Expectation, FORMAT, FalseRemovals, Fate, Header, Heat, Out,
-    Outcome, Ring, Sample, Seconds, Spread, TRACE, Tale, Traffic, Transitions, View, Violation, Was,
+use ifrit_sim::{
+    chronicle::{
+        Band, Chronicle, Edge, Expectation, FORMAT, Fate, Header, Heat, Out, Ring, Sample, Seconds, Spread,
+        TRACE, Tale, Was,
+    },
+    run::{Broken, Detection, FalseRemovals, Outcome, Rates, Traffic, Transitions, Verdict, ViewSizes},
 };
 
 /// Ten members for a minute: 3 lies, 5 crashes and is seen late, 7 is wronged.
@@ -12,8 +15,8 @@ pub(crate) fn chronicle() -> Chronicle {
         format: FORMAT,
         header: header(),
         expectations: vec![
-            expectation("false_removals", "0", "1", false),
-            expectation("detected_by_all", "≤ 8.0 s", "5.2 s", true),
+            expectation("false_removals", "≤ 0", "1 pairs, 1 members", false),
+            expectation("detected_by_all", "≤ 8.0 s", "after 5.2 s", true),
         ],
         outcome: outcome(),
         bands: vec![
@@ -85,7 +88,7 @@ fn sample(second: u32) -> Sample {
         view: Spread { min: view, mean: f64::from(view), max: expected.max(view) },
         expected: Spread { min: expected, mean: expected.into(), max: expected },
         wrong,
-        bytes: Bytes { mean: 600.0, p99: 900.0, max: if wrong > 0 { 20_000.0 } else { 1_000.0 } },
+        bytes: Rates { mean: 600.0, p99: 900.0, max: if wrong > 0 { 20_000.0 } else { 1_000.0 } },
         digest: format!("{second:016x}"),
     }
 }
@@ -137,7 +140,7 @@ fn tale(member: usize) -> Tale {
 }
 
 fn outcome() -> Outcome {
-    let violation = |invariant: &str, at_s, member, detail: &str| Violation {
+    let violation = |invariant: &str, at_s, member, detail: &str| Broken {
         invariant: invariant.into(),
         at_s,
         member,
@@ -148,7 +151,7 @@ fn outcome() -> Outcome {
         scenario: "made-up".into(),
         seed: 7,
         members: 10,
-        verdict: "fail".into(),
+        verdict: Verdict::Fail,
         violations: vec![
             violation(
                 "correct-stays-in",
@@ -158,16 +161,16 @@ fn outcome() -> Outcome {
             ),
             violation("expect.false_removals", 60.0, None, "1 pair & <i>no</i> more"),
         ],
-        view: View { min: 9, mean: 9.0, max: 9, expected: 9 },
+        view: ViewSizes { min: 9, mean: 9.0, max: 9, expected: 9 },
         converged_at_s: Some(33.5),
         false_removals: FalseRemovals { pairs: 1, members: 1 },
         transitions: Transitions { healthy: 2, disturbed_max: 0 },
         detection: Detection { first_s: Some(4.0), p50_s: Some(4.5), p99_s: Some(5.2), all_s: Some(5.2) },
-        traffic: Traffic { bytes_per_member_per_s: Bytes { mean: 612.4, p99: 900.0, max: 20_000.0 } },
-        cpu_us_per_member_per_s: 41.5,
+        traffic: Traffic { bytes_per_member_per_s: Rates { mean: 612.4, p99: 900.0, max: 20_000.0 } },
+        cpu_us_per_member_per_s: Some(41.5),
         events: 123_456,
         wall_s: 0.8,
-        peak_rss_bytes: 34_000_000,
+        peak_rss_bytes: Some(34_000_000),
         digest: "00000000000000ab".into(),
     }
 }

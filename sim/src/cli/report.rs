@@ -1,0 +1,39 @@
+//! `report TRACE`: a page about a run that has left a trace.
+
+use super::Done;
+use ifrit_sim::{chronicle::Chronicle, report};
+use std::{
+    fs,
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What `run --trace` has written.
+    trace: PathBuf,
+    /// The page, HTML.
+    #[arg(long, value_name = "OUT.html")]
+    out: PathBuf,
+}
+
+pub(crate) fn run(args: &Args) -> Done {
+    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", args.trace.display());
+    let text = fs::read_to_string(&args.trace).map_err(|error| wrong(&error))?;
+    let chronicle = Chronicle::read(&text).map_err(|error| wrong(&error))?;
+    save(&args.out, |out| out.write_all(report::page(&chronicle).as_bytes()))?;
+    Ok(true)
+}
+
+/// Writes a file, or says which one cannot be written.
+pub(super) fn save(
+    file: &Path,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), String> {
+    let save = || {
+        let mut out = BufWriter::new(fs::File::create(file)?);
+        write(&mut out)?;
+        out.flush()
+    };
+    save().map_err(|error| format!("{}: {error}", file.display()))
+}
