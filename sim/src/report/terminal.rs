@@ -22,6 +22,8 @@ const LINE: usize = 66;
 const EVENTS: usize = 6;
 const VIOLATIONS: usize = 5;
 const WORST: usize = 3;
+/// Members of an event that are named.
+const NAMED: usize = 3;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// The run in a few lines, with colours: print it with `anstream`, which takes them out where nobody sees them.
@@ -161,7 +163,7 @@ fn event(chronicle: &Chronicle, band: &Band) -> String {
     let (from, to) = (column(band.from_s, end), column(until, end));
     let is_moment = until <= band.from_s;
     let marks = if is_moment { "▼".to_owned() } else { "━".repeat(to - from + 1) };
-    let whom = if band.struck == 0 {
+    let whom = if band.struck == 0 || band.struck > NAMED {
         String::new()
     } else {
         format!(" ({})", number::named(&band.members, band.struck))
@@ -203,16 +205,21 @@ fn violations(violations: &[Broken]) -> Vec<String> {
     lines
 }
 
-/// Those who were wronged, then those whose views were wrong longest.
+/// Those who were wronged, then those whose views were wrong for longer than is usual here.
 fn worst(chronicle: &Chronicle) -> Vec<String> {
     let wronged = chronicle.outs.iter().filter(|out| out.was == Was::Healthy).map(|out| {
         let (by, first) = (number::members(out.observers), number::seconds(out.first_s.into()));
         let why = format!("accused by {} on ring {}", out.accuser, out.ring);
         format!("  member {}: wrongly put out by {by}, first at {first}, {why}", out.subject)
     });
-    let mut blind: Vec<_> = chronicle.members.iter().filter(|tale| tale.wrong_s > 0).collect();
+    let mut spans: Vec<_> = chronicle.members.iter().map(|tale| tale.wrong_s).collect();
+    spans.sort_unstable();
+    let usual = spans.get(spans.len() / 2).copied().unwrap_or(0);
+    let mut blind: Vec<_> = chronicle.members.iter().filter(|tale| tale.wrong_s > usual).collect();
     blind.sort_by_key(|tale| std::cmp::Reverse(tale.wrong_s));
-    let view = |tale: &&Tale| format!("  member {}: its view was wrong for {} s", tale.member, tale.wrong_s);
+    let view = |tale: &&Tale| {
+        format!("  member {}: its view was wrong for {} s, usual are {usual} s", tale.member, tale.wrong_s)
+    };
     let lines: Vec<_> =
         wronged.chain(blind.iter().map(view)).take(WORST).map(|line| short(&line, WIDTH)).collect();
     if lines.is_empty() {

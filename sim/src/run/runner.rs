@@ -217,7 +217,9 @@ impl<'a> Runner<'a> {
     fn reap(&mut self) {
         for (at, member) in self.stage.world.take_ended() {
             self.crash(member, at);
-            self.tell("crash", &[member]);
+            if let Some(witness) = &mut self.options.witness {
+                witness.happens(&self.stage.scene(), &Action::Crash(Selector::Ids(vec![member])), &[member]);
+            }
             self.renew();
         }
     }
