@@ -184,6 +184,28 @@ fn r12_two_notes() {
 }
 
 #[test]
+fn r8_gray() {
+    let mut world = World::converged(Setup::new(7, 14).rings(5));
+    world.run_for(s(5));
+    let mut story = Story::new(
+        &world,
+        "R8: a gray member",
+        "C's links lose seven of ten packets, both ways: it is accused, answers, is accused again. When it has seen for 10 s that
+         most whom it watches answer late, and its neighbours say that theirs do not, it says itself that it is gray: out, and
+         no longer accused. It is back when its pings have been good for 30 s.",
+    );
+    story.say(&world, "C's links go bad");
+    world.net.member_loss_ppm[2] = 700_000;
+    assert!(world.run_until_condition(s(120), |world| world.all_see(2, State::Gray)).is_some());
+    world.run_for(s(20));
+    story.say(&world, "C's links are good again");
+    world.net.member_loss_ppm[2] = 0;
+    assert!(world.run_until_condition(s(60), |world| world.all_see(2, State::Live)).is_some());
+    world.run_for(s(5));
+    golden("r8-gray", &story.end(&world));
+}
+
+#[test]
 fn heal() {
     let mut world = World::bootstrapped(Setup::new(6, 8).rings(3));
     world.run_for(s(2));
