@@ -23,7 +23,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    fn run(&self) -> Result<Outcome, String> {
+    pub(super) fn run(&self) -> Result<Outcome, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new(program);
         command.arg("run").arg(&self.file).args(["--json", "--seed", &self.seed.to_string()]);

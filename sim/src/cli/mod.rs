@@ -2,9 +2,11 @@
 
 pub(crate) mod compare;
 mod jobs;
+pub(crate) mod replay;
 pub(crate) mod report;
 mod reproduce;
 pub(crate) mod run;
+pub(crate) mod shrink;
 mod summary;
 pub(crate) mod sweep;
 
