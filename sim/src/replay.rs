@@ -4,7 +4,7 @@
 
 use crate::{
     chronicle::{Chronicle, Sample},
-    run::{self, Options, Outcome, Scene, Witness},
+    run::{self, Expected, Options, Outcome, Scene, Witness},
     scenario::{Error, Scenario},
 };
 use ifrit_core::time::Mono;
@@ -101,7 +101,7 @@ impl Witness for Seconds {
         self.origin = scene.now();
     }
 
-    fn look(&mut self, scene: &Scene<'_>) {
+    fn look(&mut self, scene: &Scene<'_>, _: &Expected) {
         let facts = scene.truth.facts.iter().enumerate();
         let looks = facts.filter(|(_, fact)| fact.correct && fact.runs());
         let sizes: Vec<_> = looks.map(|(member, _)| scene.views.count(member) as u32).collect();
