@@ -37,7 +37,7 @@ mod format;
 mod replay;
 mod words;
 
-pub use replay::{Difference, Ended, ReplayError, Replayed, Why, replay};
+pub use replay::{Difference, Ended, ReplayError, Replayed, Watch, Why, replay, replay_watched};
 
 use self::{
     digest::Running,

@@ -14,6 +14,7 @@ use crate::{
     id::MemberId,
     member::Member,
     time::Now,
+    view::View,
 };
 use alloc::{
     borrow::ToOwned,
@@ -156,14 +157,38 @@ impl fmt::Display for Difference {
 /// # Errors
 /// [`ReplayError`]: at the first difference, or if the trace is damaged. One that was cut is none: see [`Ended`].
 pub fn replay(bytes: &[u8], verifier: Arc<dyn Verifier>) -> Result<Replayed, ReplayError> {
-    match Run::new(bytes, Arc::clone(&verifier), false)?.run() {
+    match Run::new(bytes, Arc::clone(&verifier), None, false)?.run() {
         // Nothing is put in words before there is need: the same again, up to the difference.
-        Err(ReplayError::Differs(_)) => Run::new(bytes, verifier, true)?.run(),
+        Err(ReplayError::Differs(_)) => Run::new(bytes, verifier, None, true)?.run(),
         result => result,
     }
 }
 
-struct Run<'a> {
+/// [`replay`], with somebody who watches the member that is made again.
+///
+/// # Errors
+/// Those of [`replay`]; what was watched until then was equal, but for the last event.
+pub fn replay_watched(
+    bytes: &[u8],
+    verifier: Arc<dyn Verifier>,
+    watch: &mut dyn Watch,
+) -> Result<Replayed, ReplayError> {
+    match Run::new(bytes, Arc::clone(&verifier), Some(watch), false)?.run() {
+        Err(ReplayError::Differs(_)) => Run::new(bytes, verifier, None, true)?.run(),
+        result => result,
+    }
+}
+
+/// Watches a replay.
+pub trait Watch {
+    /// The member has handled an event, and sees this now.
+    fn event(&mut self, _now: Now, _event: &Event<'_>, _view: View<'_>) {}
+
+    /// It then did something.
+    fn action(&mut self, _now: Now, _action: &Action<'_>) {}
+}
+
+struct Run<'a, 'w> {
     records: Records<'a>,
     header: Header<'a>,
     member: Member,
@@ -177,10 +202,16 @@ struct Run<'a> {
     result: Replayed,
     /// Whether differences are put in words.
     shows: bool,
+    watch: Option<&'w mut dyn Watch>,
 }
 
-impl<'a> Run<'a> {
-    fn new(bytes: &'a [u8], verifier: Arc<dyn Verifier>, shows: bool) -> Result<Self, ReplayError> {
+impl<'a, 'w> Run<'a, 'w> {
+    fn new(
+        bytes: &'a [u8],
+        verifier: Arc<dyn Verifier>,
+        watch: Option<&'w mut dyn Watch>,
+        shows: bool,
+    ) -> Result<Self, ReplayError> {
         let (header, records) = Records::open(bytes)?;
         let root = Root::parse(header.root, &*verifier)?;
         let certificate = Certificate::parse(header.certificate, &root)?;
@@ -216,6 +247,7 @@ impl<'a> Run<'a> {
             is_open: true,
             result,
             shows,
+            watch,
         };
         run.digest.root(&run.member.view().digest());
         Ok(run)
@@ -259,6 +291,9 @@ impl<'a> Run<'a> {
             return Err(self.differs(Why::Refused(refused), None, Vec::new()));
         }
         self.digest.root(&self.member.view().digest());
+        if let (Some(watch), Some((_, now, event))) = (&mut self.watch, &self.last) {
+            watch.event(*now, event, self.member.view());
+        }
         Ok(())
     }
 
@@ -289,6 +324,10 @@ impl<'a> Run<'a> {
         for drained in 0..wanted {
             let action = self.member.poll_action();
             self.digest.action(&action);
+            if let Some(watch) = &mut self.watch {
+                let now = self.last.as_ref().map_or(self.header.now, |(_, now, _)| *now);
+                watch.action(now, &action);
+            }
             if self.shows && shown.len() < SHOWN {
                 shown.push(words::action(&action));
             }

@@ -25,6 +25,9 @@ pub(super) fn convergence(chronicle: &Chronicle) -> Markup {
     let most = chronicle.samples.iter().map(|sample| sample.wrong).max().unwrap_or(0);
     let wrong = Scale { from: 0.0, to: nice(most.max(1) as f64), start: bottom, end: below };
     let samples = &chronicle.samples;
+    let end = samples.last().map_or(0.0, |sample| sample.at_s);
+    let low = seen(samples, |sample| sample.view.min.into());
+    let high = seen(samples, |sample| sample.view.max.into());
     let from =
         if views.from > 0.0 { format!(" (the axis begins at {:.0})", views.from) } else { String::new() };
     html! {
@@ -32,21 +35,21 @@ pub(super) fn convergence(chronicle: &Chronicle) -> Markup {
             (lanes.draw(20.0, &[(top, middle), (below, bottom)]))
             (time::axis(time, top, middle))
             (time::values(views, time, &format!("live members in a correct view{from}"), time::label))
-            path.spread d=(area(samples, time, views, |sample| f64::from(sample.view.min), |sample| f64::from(sample.view.max))) {}
-            path.mean d=(steps(samples, time, views, |sample| sample.view.mean)) {}
-            path.expected d=(steps(samples, time, views, |sample| f64::from(sample.expected.max))) {}
+            path.spread d=(area(&low, &high, end, time, views)) {}
+            path.mean d=(steps(&seen(samples, |sample| sample.view.mean), end, time, views)) {}
+            path.expected d=(steps(&seen(samples, |sample| sample.expected.max.into()), end, time, views)) {}
             @if samples.iter().any(|sample| sample.expected.min != sample.expected.max) {
-                path.expected d=(steps(samples, time, views, |sample| f64::from(sample.expected.min))) {}
+                path.expected d=(steps(&seen(samples, |sample| sample.expected.min.into()), end, time, views)) {}
             }
             (time::axis(time, below, bottom))
-            (time::name(time, bottom))
+            (time::name(time, bottom, "virtual time, seconds"))
             (time::values(wrong, time, "wrong pairs: who is seen live and is not, or the reverse", time::label))
             @if most == 0 {
                 text.nothing x=(WIDTH / 2.0) y=((below + bottom) / 2.0 + 5.0) text-anchor="middle" {
                     "no correct view was wrong in any second"
                 }
             } @else {
-                path.wrong d=(area(samples, time, wrong, |_| 0.0, |sample| sample.wrong as f64)) {}
+                path.wrong d=(area(&seen(samples, |_| 0.0), &seen(samples, |sample| sample.wrong as f64), end, time, wrong)) {}
             }
         }
         p.legend {
@@ -87,28 +90,28 @@ pub(super) fn traffic(chronicle: &Chronicle) -> Markup {
     let top = 24.0 + lanes.height() + NAME;
     let bottom = top + PLOT;
     let samples = &chronicle.samples;
-    let scale = traffic_scale(samples, bottom, top);
+    let end = samples.last().map_or(0.0, |sample| sample.at_s);
+    let rates_of = |of: fn(&Sample) -> f64| samples.iter().map(of).filter(|rate| *rate > 0.0);
+    let most = rates_of(|sample| sample.bytes.max).fold(10.0, f64::max);
+    let scale = powers(rates_of(|sample| sample.bytes.mean).fold(most, f64::min), most, bottom, top);
     let at = |bytes: f64| bytes.max(1.0).log10();
     html! {
         svg viewBox={ "0 0 " (WIDTH) " " (bottom + 42.0) } role="img" aria-label="Bytes that one correct member sends per second, over time" {
             (lanes.draw(20.0, &[(top, bottom)]))
             (time::axis(time, top, bottom))
-            (time::name(time, bottom))
+            (time::name(time, bottom, "virtual time, seconds"))
             (time::values(scale, time, "sent by one correct member per second, with all headers (logarithmic)", |power| number::bytes(10_f64.powf(power))))
-            path.most d=(steps(samples, time, scale, |sample| at(sample.bytes.max))) {}
-            path.p99 d=(steps(samples, time, scale, |sample| at(sample.bytes.p99))) {}
-            path.mean d=(steps(samples, time, scale, |sample| at(sample.bytes.mean))) {}
+            path.most d=(steps(&rates(samples, |sample| at(sample.bytes.max)), end, time, scale)) {}
+            path.p99 d=(steps(&rates(samples, |sample| at(sample.bytes.p99)), end, time, scale)) {}
+            path.mean d=(steps(&rates(samples, |sample| at(sample.bytes.mean)), end, time, scale)) {}
         }
         p.legend { (key("mean", "mean")) (key("p99", "99 % send at most this")) (key("most", "the most by any")) }
     }
 }
 
 /// Powers of ten: what a fault costs is a thousand times what rest costs, and both are asked for.
-fn traffic_scale(samples: &[Sample], bottom: f64, top: f64) -> Scale {
-    let most = samples.iter().map(|sample| sample.bytes.max).fold(10.0, f64::max);
-    let means = samples.iter().map(|sample| sample.bytes.mean).filter(|mean| *mean > 0.0);
-    let least = means.fold(most, f64::min).max(1.0);
-    let (from, to) = (least.log10().floor(), most.log10().ceil());
+pub(super) fn powers(least: f64, most: f64, bottom: f64, top: f64) -> Scale {
+    let (from, to) = (least.max(1.0).log10().floor(), most.max(10.0).log10().ceil());
     Scale { from, to: to.max(from + 1.0), start: bottom, end: top }
 }
 
@@ -131,49 +134,44 @@ pub(super) fn key(class: &str, meaning: &str) -> Markup {
     }
 }
 
-/// A line with steps: a sample holds for the stretch that ends with it.
-fn steps(samples: &[Sample], time: Scale, scale: Scale, value: impl Fn(&Sample) -> f64) -> String {
-    let mut path = String::new();
-    let mut drawn = None;
-    for (at, sample) in samples.iter().enumerate() {
-        let (x, y) = (time.at(sample.at_s), scale.at(value(sample)));
-        match drawn {
-            None => write!(path, "M{} {y}", time.at(begin(samples))),
-            Some(before) if before != y => write!(path, "V{y}"),
-            Some(_) => Ok(()),
-        }
-        .expect("a string takes everything");
-        let same_follows = samples.get(at + 1).is_some_and(|next| scale.at(value(next)) == y);
-        if !same_follows {
-            write!(path, "H{x}").expect("a string takes everything");
-        }
-        drawn = Some(y);
+/// A value and since when it holds, in order.
+pub(super) type Points = Vec<(f64, f64)>;
+
+/// What was seen at a moment, and holds until the next one.
+fn seen(samples: &[Sample], value: impl Fn(&Sample) -> f64) -> Points {
+    let mut points: Points = samples.iter().map(|sample| (sample.at_s, value(sample))).collect();
+    if let Some((at, _)) = points.first_mut() {
+        *at = 0.0;
     }
-    path
+    points
 }
 
-/// When the first sample's stretch begins.
-fn begin(samples: &[Sample]) -> f64 {
-    let first = samples.first().map_or(0.0, |sample| sample.at_s);
-    let long = samples.get(1).map_or(first, |second| second.at_s - first);
-    (first - long).max(0.0)
+/// What happened in the time before each moment.
+fn rates(samples: &[Sample], value: impl Fn(&Sample) -> f64) -> Points {
+    let begins = [0.0].into_iter().chain(samples.iter().map(|sample| sample.at_s));
+    begins.zip(samples).map(|(begin, sample)| (begin, value(sample))).collect()
+}
+
+/// A line with steps, until `end`.
+pub(super) fn steps(points: &[(f64, f64)], end: f64, time: Scale, scale: Scale) -> String {
+    let Some((at, value)) = points.first() else { return String::new() };
+    let mut path = format!("M{} {}", time.at(*at), scale.at(*value));
+    let mut drawn = scale.at(*value);
+    for (at, value) in &points[1..] {
+        let y = scale.at(*value);
+        if y != drawn {
+            write!(path, "H{}V{y}", time.at(*at)).expect("a string takes everything");
+            drawn = y;
+        }
+    }
+    path + &format!("H{}", time.at(end))
 }
 
 /// What is between two lines with steps.
-fn area(
-    samples: &[Sample],
-    time: Scale,
-    scale: Scale,
-    low: impl Fn(&Sample) -> f64,
-    high: impl Fn(&Sample) -> f64,
-) -> String {
-    let mut path = steps(samples, time, scale, high);
-    for (at, sample) in samples.iter().enumerate().rev() {
-        let from = if at == 0 { begin(samples) } else { samples[at - 1].at_s };
-        let y = scale.at(low(sample));
-        let command = if at + 1 == samples.len() { 'L' } else { 'V' };
-        let x = if command == 'L' { format!("{} ", time.at(sample.at_s)) } else { String::new() };
-        write!(path, "{command}{x}{y}H{}", time.at(from)).expect("a string takes everything");
+pub(super) fn area(low: &[(f64, f64)], high: &[(f64, f64)], end: f64, time: Scale, scale: Scale) -> String {
+    let mut path = steps(high, end, time, scale);
+    for (at, value) in low.iter().rev() {
+        write!(path, "V{}H{}", scale.at(*value), time.at(*at)).expect("a string takes everything");
     }
     if !path.is_empty() {
         path.push('Z');

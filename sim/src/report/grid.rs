@@ -68,7 +68,7 @@ fn map(chronicle: &Chronicle, heat: &Heat, title: &str, of: &str) -> Markup {
                 rect.sheet x=(time.start) y=(top) width=(time.end - time.start) height=(bottom - top) {}
                 (lanes.draw(20.0, &[(top, bottom)]))
                 (time::axis(time, top, bottom))
-                (time::name(time, bottom))
+                (time::name(time, bottom, "virtual time, seconds"))
                 @for (step, path) in paths(heat, time, members).iter().enumerate() {
                     @if !path.is_empty() { path class={ "h" (step) } d=(path) {} }
                 }
@@ -96,8 +96,9 @@ fn paths(heat: &Heat, time: Scale, members: Scale) -> [String; STEPS] {
             let alike = |cell: &&u16| (**cell > 0) == is_wrong && self::step(**cell) == step;
             let run = cells[column..].iter().take_while(alike).count();
             if is_wrong {
-                let x = time.at(column as f64 * heat.column_s);
-                let wide = time.at((column + run) as f64 * heat.column_s) - x;
+                // Views are looked at after each second, and what was seen holds for the next one.
+                let x = time.at(column as f64 * heat.column_s + 1.0);
+                let wide = time.at((column + run) as f64 * heat.column_s + 1.0) - x;
                 write!(paths[step], "M{x} {y}h{wide:.1}v{high:.1}h{:.1}z", -wide).expect("a string");
             }
             column += run;

@@ -6,6 +6,7 @@
 
 mod curves;
 mod grid;
+mod member;
 mod number;
 mod ring;
 mod scale;
@@ -14,6 +15,7 @@ mod terminal;
 mod time;
 mod words;
 
+pub use member::{MAGIC, member_page};
 pub use terminal::summary;
 
 use crate::chronicle::Chronicle;

@@ -17,7 +17,7 @@ pub(super) fn count(value: u64) -> String {
 pub(super) fn seconds(value: f64) -> String {
     match value {
         v if v < 0.005 => "0 s".into(),
-        v if v == v.round() && v >= 10.0 => format!("{v:.0} s"),
+        v if v >= 10.0 && (v - v.round()).abs() < 0.05 => format!("{v:.0} s"),
         v if v < 0.1 => format!("{v:.2} s"),
         v => format!("{v:.1} s"),
     }

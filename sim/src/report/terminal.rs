@@ -112,13 +112,13 @@ fn time_line(chronicle: &Chronicle) -> Vec<String> {
 fn columns(chronicle: &Chronicle) -> Vec<Option<&Sample>> {
     let end = chronicle.header.until_s;
     let mut columns = vec![None; LINE];
-    let mut before = 0.0;
-    for sample in &chronicle.samples {
-        for place in &mut columns[column(before, end)..=column(sample.at_s - 1e-9, end)] {
+    for (at, sample) in chronicle.samples.iter().enumerate() {
+        let from = if at == 0 { 0.0 } else { sample.at_s };
+        let until = chronicle.samples.get(at + 1).map_or(sample.at_s, |next| next.at_s - 1e-9);
+        for place in &mut columns[column(from, end)..=column(until, end)] {
             let is_worse = place.is_none_or(|held: &Sample| sample.wrong > held.wrong);
             *place = if is_worse { Some(sample) } else { *place };
         }
-        before = sample.at_s;
     }
     columns
 }

@@ -37,8 +37,8 @@ pub(super) fn axis(time: Scale, top: f64, bottom: f64) -> Markup {
 }
 
 /// What the axis counts, below the last plot.
-pub(super) fn name(time: Scale, bottom: f64) -> Markup {
-    html! { text.axis-name x=(time.end) y=(bottom + 36.0) text-anchor="end" { "virtual time, seconds" } }
+pub(super) fn name(time: Scale, bottom: f64, name: &str) -> Markup {
+    html! { text.axis-name x=(time.end) y=(bottom + 36.0) text-anchor="end" { (name) } }
 }
 
 /// The axis of values, along the left, with lines across.

@@ -5,8 +5,10 @@ mod made_up;
 
 use browser::{Browser, Scheme, WIDTH};
 use ifrit_sim::{
-    chronicle::{Chronicle, Unreadable},
+    chronicle::{Chronicle, Collector, Unreadable, Was},
     report,
+    run::{self, Options},
+    scenario::Scenario,
 };
 use std::{fs, path::Path};
 
@@ -88,7 +90,8 @@ fn the_page_says_all_and_runs_nothing_of_the_file() {
 /// Looks at a page in both schemes. `KEEP_REPORTS` names a directory for the pages and what was seen, for people.
 fn look_at(browser: &Browser, name: &str, page: &str) {
     let scratch = tempfile::tempdir().expect("a directory");
-    let dir = std::env::var_os("KEEP_REPORTS").map_or(scratch.path().into(), std::path::PathBuf::from);
+    let dir =
+        std::env::var_os("KEEP_REPORTS").map_or_else(|| scratch.path().into(), std::path::PathBuf::from);
     for (scheme, paper) in [(Scheme::Light, [255, 255, 255]), (Scheme::Dark, [17, 22, 28])] {
         let file = dir.join(format!("{name}-{scheme:?}.html").to_lowercase());
         fs::write(&file, page).expect("room on the disk");
@@ -116,4 +119,65 @@ fn look_at(browser: &Browser, name: &str, page: &str) {
 fn a_page_is_legible_light_and_dark() {
     let Some(browser) = Browser::find() else { return };
     look_at(&browser, "made-up", &report::page(&made_up::chronicle()));
+}
+
+const PARTITION: &str = r#"# Halves that part and meet again.
+format = 1
+name = "partition"
+members = 100
+until = "90s"
+[[at]]
+t = "20s"
+do = { partition = { groups = [{ fraction = 0.5 }], for = "40s" } }
+[expect]
+false_removals = 0
+converged_within = "10s"
+"#;
+
+/// Runs a scenario and reads back what it left.
+fn chronicle_of(file: &str, text: &str, members: usize) -> Chronicle {
+    let scenario = Scenario::parse(file, text, Some(members)).expect("a scenario");
+    let mut collector = Collector::new(&scenario, text, 1, None);
+    let outcome = run::run(&scenario, 1, Options { witness: Some(&mut collector) }).expect("it runs");
+    let chronicle = collector.finish(outcome);
+    assert_eq!(Chronicle::read(&json(&chronicle)).expect("what was written can be read"), chronicle);
+    chronicle
+}
+
+#[test]
+fn the_liar_is_drawn_as_it_was() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/liar.toml");
+    let text = fs::read_to_string(file).expect("the scenario");
+    let chronicle = chronicle_of("sim/scenarios/liar.toml", &text, 100);
+    let liars: Vec<_> = chronicle.members.iter().filter(|tale| tale.lies.is_some()).collect();
+    assert_eq!((liars.len(), chronicle.bands.len(), chronicle.samples.len()), (1, 2, 120));
+    let by_liar = chronicle.edges.iter().filter(|edge| edge.accuser == liars[0].member);
+    assert!(
+        by_liar.clone().count() > 3 && by_liar.clone().all(|edge| edge.downs == 0),
+        "accused, and all stay"
+    );
+    let crashed = chronicle.bands.iter().find(|band| band.kind == "crash").expect("a crash").members[0];
+    assert!(chronicle.outs.iter().all(|out| (out.subject, out.was) == (crashed, Was::Gone)));
+    assert_eq!(chronicle.outs[0].observers, 98);
+    let wrong: Vec<_> =
+        chronicle.samples.iter().filter(|sample| sample.wrong > 0).map(|sample| sample.at_s).collect();
+    assert!(wrong.first() == Some(&60.0) && wrong.last() < Some(&68.0), "wrong from the crash on: {wrong:?}");
+    let Some(browser) = Browser::find() else { return };
+    look_at(&browser, "liar", &report::page(&chronicle));
+}
+
+#[test]
+fn the_partition_is_drawn_as_it_was() {
+    let chronicle = chronicle_of("partition.toml", PARTITION, 100);
+    let at = |second: usize| &chronicle.samples[second - 1];
+    assert_eq!((at(19).view.min, at(19).expected.max, at(19).wrong), (100, 100, 0));
+    assert_eq!((at(20).expected.max, at(20).wrong), (50, 5000), "all hold the other half still");
+    assert_eq!((at(50).view.max, at(50).wrong), (50, 0), "and later nobody does");
+    assert!(
+        chronicle.outs.len() == 100
+            && chronicle.outs.iter().all(|out| (out.was, out.observers) == (Was::Apart, 50))
+    );
+    assert!(chronicle.observers.cells.iter().all(|row| row[19] == 506), "50 of 99 are wrong");
+    let Some(browser) = Browser::find() else { return };
+    look_at(&browser, "partition", &report::page(&chronicle));
 }
