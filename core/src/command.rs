@@ -68,7 +68,10 @@ impl Member {
         match command {
             Command::Leave => self.own.leaving = true,
             Command::SetTags(tags) => self.own.tags = tags,
-            Command::SetAddrs(addrs) => self.own.addrs = addrs,
+            Command::SetAddrs(addrs) => {
+                self.own.addrs = addrs;
+                self.relinked = true;
+            }
             Command::SetCertificate(der) => {
                 let certificate = self.renewed(&der)?;
                 // Of two of one moment everybody keeps the same one.

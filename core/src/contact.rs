@@ -175,6 +175,7 @@ impl Member {
         let until = now.mono + end.since(now.wall);
         let link = Link::new(certificate, until, dialed, now.mono, self.keep());
         self.links.insert(member, link);
+        self.relinked = true;
         self.monitor.on_link(&member, now.mono);
         self.greet(member, now.mono);
         if was_out {
@@ -241,6 +242,7 @@ impl Member {
 
     fn drop_link(&mut self, member: &MemberId) {
         if self.links.remove(member).is_some() {
+            self.relinked = true;
             self.busy.remove(member);
             self.waiting.link_down(member);
             self.gossip.link_down(member);

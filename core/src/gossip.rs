@@ -32,6 +32,10 @@ pub(crate) struct Gossip {
     pulls_at: Option<Mono>,
     /// When the accused are asked after again (R13).
     ask_after: Option<Mono>,
+    /// Links with wants, and links with a walk; others may be among them for a while. Looking at all links at each event
+    /// costs more than all else.
+    wanting: BTreeSet<MemberId>,
+    pub(crate) walking: BTreeSet<MemberId>,
 }
 
 #[derive(Debug)]
@@ -321,17 +325,16 @@ impl Member {
             && !link.wants.iter().rev().take(ANNOUNCE_MAX).any(|waits| waits.id == want.id)
         {
             link.wants.push_back(want);
+            self.gossip.wanting.insert(*from);
         }
     }
 
     /// Sends the requests for which there is room.
     fn flush_wants(&mut self, now: Mono) {
-        let ready: Vec<MemberId> = self
-            .links
-            .iter()
-            .filter(|(_, link)| !link.wants.is_empty() && link.asked < ASKED_MAX)
-            .map(|(id, _)| *id)
-            .collect();
+        let links = &self.links;
+        self.gossip.wanting.retain(|id| links.get(id).is_some_and(|link| !link.wants.is_empty()));
+        let ready: Vec<MemberId> =
+            self.gossip.wanting.iter().filter(|id| links[*id].asked < ASKED_MAX).copied().collect();
         for peer in ready {
             let wants = self.next_wants(peer, now);
             for chunk in wants.chunks(WANT_MAX) {
@@ -498,11 +501,12 @@ impl Member {
         }
         self.tend_pulls(now.mono);
         self.ask_after_accused(now.mono);
-        for link in self.links.values_mut() {
-            if link.walk.as_ref().is_some_and(|walk| walk.deadline <= now.mono) {
-                link.walk = None;
-            }
-        }
+        let links = &mut self.links;
+        self.gossip.walking.retain(|id| {
+            let Some(link) = links.get_mut(id) else { return false };
+            link.walk = link.walk.take().filter(|walk| walk.deadline > now.mono);
+            link.walk.is_some()
+        });
     }
 
     /// R13: whatever the walks' charges, each ring neighbour is asked once per Δ/2 for newer notes of the accused.

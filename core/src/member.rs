@@ -88,6 +88,12 @@ pub struct Member {
     pub(crate) now: Now,
     /// When it asked to be woken.
     wanted: Option<Mono>,
+    /// It was told so, and nothing has changed since.
+    waits: bool,
+    /// Links, neighbours or addresses changed: `lacks` is to be looked at again.
+    pub(crate) relinked: bool,
+    /// A successor has no link.
+    lacks: bool,
     /// Input that waited has set ages back up to here: each stretch once (R4).
     pub(crate) set_back_to: Mono,
     pub(crate) own_due: Option<Mono>,
@@ -194,6 +200,9 @@ impl Member {
             ceilings: BTreeMap::new(),
             now,
             wanted: Some(now.mono),
+            waits: false,
+            relinked: true,
+            lacks: false,
             set_back_to: now.mono,
             own_due: Some(now.mono),
             duties: Vec::new(),
@@ -225,6 +234,8 @@ impl Member {
             return Err(refused);
         }
         self.note_time(now);
+        // Nothing follows from these but with time: before the deadline that was told, there is nothing to look at.
+        let tells_little = matches!(event, Event::Written { .. } | Event::Acked { .. });
         (self.verifies, self.signs) = (VERIFIES_PER_EVENT, SIGNS_PER_EVENT);
         match event {
             Event::Datagram { from, bytes } => self.on_datagram(from, bytes, now),
@@ -240,7 +251,9 @@ impl Member {
             Event::Wake => {}
             Event::Command(command) => self.on_command(command, now)?,
         }
-        self.turn(now);
+        if !(tells_little && self.waits && self.wanted.is_none_or(|at| now.mono < at)) {
+            self.turn(now);
+        }
         Ok(())
     }
 
@@ -250,7 +263,7 @@ impl Member {
             return self.out.poll(None, Why::Idle);
         }
         let (until, why) = self.deadline();
-        self.wanted = until;
+        (self.wanted, self.waits) = (until, true);
         self.out.poll(until, why)
     }
 
@@ -299,6 +312,7 @@ impl Member {
 
     /// All that follows from an event and from time.
     fn turn(&mut self, now: Now) {
+        self.waits = false;
         self.work(now);
         self.tend_clock(now);
         self.state.enter(now.mono);
@@ -314,6 +328,10 @@ impl Member {
             // next event, which may be long in coming.
             self.settle(now);
             self.probe(now);
+        }
+        if core::mem::take(&mut self.relinked) {
+            let lacks = self.lacking().next().is_some();
+            self.lacks = lacks;
         }
         self.flush(now);
     }
@@ -347,6 +365,7 @@ impl Member {
             if self.contacts.joined() {
                 let duties = self.monitor.retarget(&self.state, &self.me, now);
                 self.duties = duties;
+                self.relinked = true;
                 self.accuse_by_duty(now);
                 if self.state.down().next().is_some() {
                     self.contacts.plan_heal(now.mono, self.state.params.heal_period);
@@ -481,6 +500,10 @@ impl Member {
 
     /// The earliest moment at which time alone brings work.
     fn deadline(&self) -> (Option<Mono>, Why) {
+        debug_assert!(
+            self.relinked || self.lacks == self.lacking().next().is_some(),
+            "links changed unnoticed"
+        );
         if !self.busy.is_empty() || !self.duties.is_empty() {
             return (Some(self.now.mono), Why::Backlog);
         }
@@ -494,7 +517,7 @@ impl Member {
             (self.gray.next(self.state.params.gray_after), Why::OwnNote),
             (self.state.next_timer(), Why::Suspicion),
             (self.monitor.next().filter(|_| self.watches()), Why::Monitor),
-            (Some(self.next_dials).filter(|_| self.watches() && self.lacks_links()), Why::Monitor),
+            (Some(self.next_dials).filter(|_| self.watches() && self.lacks), Why::Monitor),
             (self.gossip.next(), Why::Gossip),
             (self.waiting.next(), Why::Gossip),
             (self.next_walk_deadline(), Why::Gossip),
@@ -511,11 +534,6 @@ impl Member {
     /// Whether it watches others: once joined, and until it leaves.
     pub(crate) fn watches(&self) -> bool {
         self.contacts.joined() && !self.own.leaving
-    }
-
-    /// Whether a successor has no link.
-    fn lacks_links(&self) -> bool {
-        self.lacking().next().is_some()
     }
 
     /// How long a new link is kept without need.

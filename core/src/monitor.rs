@@ -208,7 +208,6 @@ impl Monitor {
         if at > now.mono {
             return None;
         }
-        let needed = self.needed(params, &id);
         let watch = self.watched.get_mut(&id)?;
         self.queue.remove(&(at, id));
         let probe = match watch.pending.take() {
@@ -232,19 +231,28 @@ impl Monitor {
                 watch.misses += 1;
                 watch.escalated = true;
                 watch.answered = watch.answered.filter(|in_time| !in_time);
-                sample(&mut self.losses, id, true, params);
-                if watch.misses >= needed { Probe::Accuse(id) } else { Probe::Ping(id) }
+                self.missed(params, id, now.mono)
             }
         };
-        if matches!(probe, Probe::Accuse(_)) {
-            // Accused or not, it is looked at again at the usual pace.
-            watch.misses = needed.saturating_sub(1);
-            watch.next = now.mono + params.ping_timeout * 4;
-        } else {
+        let watch = self.watched.get_mut(&id)?;
+        if probe == Probe::Ping(id) {
             watch.next = now.mono + params.ping_timeout;
         }
         self.queue.insert((watch.at(), id));
         Some(probe)
+    }
+
+    /// A ping more was missed: whether that makes an accusation.
+    fn missed(&mut self, params: &Params, id: MemberId, now: Mono) -> Probe {
+        let needed = self.needed(params, &id);
+        sample(&mut self.losses, id, true, params);
+        let Some(watch) = self.watched.get_mut(&id).filter(|watch| watch.misses >= needed) else {
+            return Probe::Ping(id);
+        };
+        // Accused or not, it is looked at again at the usual pace.
+        watch.misses = needed.saturating_sub(1);
+        watch.next = now + params.ping_timeout * 4;
+        Probe::Accuse(id)
     }
 
     /// A ping goes out, or a dial in its place; gives its token. It is missed after `patience`.

@@ -41,6 +41,7 @@ impl Member {
         }
         link.walked = false;
         link.walk = Some(Walk { frontier: VecDeque::new(), deadline });
+        self.gossip.walking.insert(peer);
         mark!(R13Walk);
         self.counters.walks += 1;
         self.state.trie.settle(&self.state.roster);
@@ -101,6 +102,7 @@ impl Member {
     }
 
     pub(crate) fn next_walk_deadline(&self) -> Option<Mono> {
-        self.links.values().filter_map(|link| link.walk.as_ref()).map(|walk| walk.deadline).min()
+        let walk = |id| self.links.get(id).and_then(|link| link.walk.as_ref());
+        self.gossip.walking.iter().filter_map(walk).map(|walk| walk.deadline).min()
     }
 }

@@ -15,7 +15,11 @@ use ifrit_core::{
     time::Wall,
 };
 use ifrit_node::ca::Authority;
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// How members sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub struct Network {
     authority: Authority,
     ideal: Option<Ideal>,
     faults: Faults,
+    /// Looked up, never walked.
+    keys: Mutex<HashMap<[u8; 32], PublicKey>>,
 }
 
 /// What the CA gives a member, and its key.
@@ -63,7 +69,7 @@ impl Network {
         let authority = authority.expect("a possible network");
         let ideal = (crypto == Crypto::Ideal)
             .then(|| Ideal::new(faults.bytes(Class::Identity, CA, 2), authority.root().key));
-        Self { authority, ideal, faults }
+        Self { authority, ideal, faults, keys: Mutex::default() }
     }
 
     /// Enrols member number `index`.
@@ -72,10 +78,16 @@ impl Network {
     /// Never: every scalar drawn is in range.
     pub fn enrol(&self, index: usize) -> Credentials {
         let scalar = scalar(self.faults, index);
-        let key = P256Signer::from_scalar(&scalar).expect("cleared to be below the order").public_key();
+        let key = self.key(&scalar);
         let id = MemberId(self.faults.bytes(Class::Identity, index, 1));
         let certificate = self.issue(&key, id, WALL_START + VALIDITY, index as u64 + 2);
         Credentials { id, certificate, scalar }
+    }
+
+    /// The public key of a scalar. Each is computed once: it takes longer than a turn of a member.
+    fn key(&self, scalar: &[u8; 32]) -> PublicKey {
+        let compute = || P256Signer::from_scalar(scalar).expect("a key's scalar").public_key();
+        *self.keys.lock().expect("no computation panics").entry(*scalar).or_insert_with(compute)
     }
 
     /// A certificate for `key` and `id` that ends at `until`.
@@ -88,7 +100,7 @@ impl Network {
     /// # Panics
     /// If the scalar is no key's.
     pub fn renew(&self, scalar: &[u8; 32], id: MemberId, from: Wall, until: Wall) -> Vec<u8> {
-        let key = P256Signer::from_scalar(scalar).expect("a key's scalar").public_key();
+        let key = self.key(scalar);
         self.authority.issue(&key, id, from, until, from.0)
     }
 
@@ -115,10 +127,9 @@ impl Network {
     /// # Panics
     /// If the scalar is no key's.
     pub fn signer(&self, scalar: &[u8; 32]) -> Box<dyn Signer> {
-        let real = P256Signer::from_scalar(scalar).expect("a key's scalar");
         match &self.ideal {
-            Some(ideal) => Box::new(ideal.signer(real.public_key())),
-            None => Box::new(real),
+            Some(ideal) => Box::new(ideal.signer(self.key(scalar))),
+            None => Box::new(P256Signer::from_scalar(scalar).expect("a key's scalar")),
         }
     }
 
