@@ -200,7 +200,7 @@ impl Member {
         if certificate.id != *id || !self.verify_certificate(&certificate) {
             return Err(Misbehaviour::BadSignature);
         }
-        Ok(Arc::new(certificate))
+        Ok(self.store.certificate(certificate))
     }
 
     /// A stranger's link that nobody here needs, and that had its time, gives way to a new one, the longest useless first:

@@ -19,7 +19,7 @@ use crate::{
     own::Own,
     params::NetworkParams,
     seed::{Rng, Seed},
-    shared::Shared,
+    shared::{Apart, Shared, Store},
     state::{Ix, State},
     time::{Mono, Now},
     view::View,
@@ -60,6 +60,7 @@ pub struct Member {
     /// This member's own place in the roster: its records live beside all others.
     pub(crate) my_ix: Ix,
     pub(crate) signer: Box<dyn Signer>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) own: Own,
     pub(crate) state: State,
     pub(crate) monitor: Monitor,
@@ -132,7 +133,7 @@ impl Member {
         now: Now,
     ) -> Result<Self, ConfigError> {
         let state = State::new(&config.root.params, now.mono);
-        Self::make(config, me, stored, state, seed, now)
+        Self::make(config, me, stored, (state, Arc::new(Apart)), seed, now)
     }
 
     /// Makes a member as [`Member::new`] does that starts from `view`, whose times are on its monotonic clock. A view of
@@ -150,14 +151,14 @@ impl Member {
     ) -> Result<Self, ConfigError> {
         let network = config.root.params;
         let state = view.state(&network, now.mono).unwrap_or_else(|| State::new(&network, now.mono));
-        Self::make(config, me, stored, state, seed, now)
+        Self::make(config, me, stored, (state, view.store()), seed, now)
     }
 
     fn make(
         config: Config,
         me: LocalIdentity,
         stored: Stored,
-        state: State,
+        (state, store): (State, Arc<dyn Store>),
         seed: Seed,
         now: Now,
     ) -> Result<Self, ConfigError> {
@@ -177,6 +178,7 @@ impl Member {
             me: id,
             my_ix: 0,
             signer,
+            store,
             own,
             state,
             monitor: Monitor::new(),
@@ -400,7 +402,7 @@ impl Member {
             self.counters.rebuttals += 1;
         }
         self.counters.signed += 1;
-        let note = Arc::new(fields.sign(&self.network, &mut *self.signer));
+        let note = self.store.note(fields.sign(&self.network, &mut *self.signer));
         let certificate = Arc::clone(&self.state.roster[self.my_ix].certificate);
         self.state.adopt(certificate, Arc::clone(&note), now);
         let mut notices = core::mem::take(&mut self.state.notices);

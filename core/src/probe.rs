@@ -10,7 +10,7 @@ use crate::{
     state::{Consider, Ix},
     time::{Mono, Now},
 };
-use alloc::{sync::Arc, vec::Vec};
+use alloc::vec::Vec;
 
 impl Member {
     /// Pings whoever is due, accuses whoever was silent, and keeps links to the successors.
@@ -101,7 +101,8 @@ impl Member {
         let accusation = fields.sign(&self.network, &mut *self.signer);
         if self.state.consider(&accusation) == Consider::Fresh {
             self.news += 1;
-            self.state.accuse(Arc::new(accusation.clone()), now.mono);
+            let held = self.store.accusation(accusation.clone());
+            self.state.accuse(held, now.mono);
             // R7: the accuser sends its own to the accused directly, with all that it rests on, also when another's
             // was first and is the one that is pushed.
             let frame = self.accusation_frame(&accusation, true, now.mono);

@@ -272,7 +272,7 @@ impl Member {
             self.misbehaved(from, Misbehaviour::BadSignature, now.mono);
             return Err(Fate::Bad);
         }
-        Ok(Arc::new(certificate))
+        Ok(self.store.certificate(certificate))
     }
 
     /// A certificate without a note: a renewal of a member that is known. Strangers need a note.
@@ -379,7 +379,7 @@ impl Member {
             }
         }
         let answers = note.answers() || note.leaving() || note.gray();
-        let (ix, adopted) = self.state.adopt(certificate, Arc::new(note), now);
+        let (ix, adopted) = self.state.adopt(certificate, self.store.note(note), now);
         let urgent = answers || adopted == Adopted::Rebutted;
         self.spread_note(ix, urgent, Some(from), now);
         Fate::News
@@ -424,7 +424,8 @@ impl Member {
         if !self.verify(&key, accusation.signed()) {
             return self.bad(from, Misbehaviour::BadSignature, now);
         }
-        self.state.accuse(Arc::new(accusation), now.mono);
+        let accusation = self.store.accusation(accusation);
+        self.state.accuse(accusation, now.mono);
         self.gossip.announce_later(accused, now.mono + self.state.params.delta);
         Fate::News
     }
@@ -445,7 +446,7 @@ impl Member {
         if !self.verify(&key, accusation.signed()) {
             return self.bad(from, Misbehaviour::BadSignature, now);
         }
-        let accusation = Arc::new(accusation);
+        let accusation = self.store.accusation(accusation);
         self.state.notices.push(Notice::AccusedMyself { accusation: Arc::clone(&accusation) });
         self.own.charge(accusation);
         self.state.changed = true;
@@ -503,7 +504,8 @@ impl Member {
             let fits = certificate.id == note.id() && note.id() != self.me;
             let current = certificate.is_current(now.wall, self.state.params.allowance);
             if fits && current && self.state.judge_time(&note, now.wall).is_ok() {
-                self.state.adopt(Arc::new(certificate), Arc::new(note), now);
+                let (certificate, note) = (self.store.certificate(certificate), self.store.note(note));
+                self.state.adopt(certificate, note, now);
             }
         }
     }

@@ -1,8 +1,9 @@
 //! A view that is held once, however many members start from it or keep it.
 
 use crate::{
-    certificate::Certificate,
-    config::Config,
+    accusation::Accusation,
+    certificate::{Certificate, Root},
+    crypto::Verifier,
     id::MemberId,
     note::Note,
     params::NetworkParams,
@@ -10,6 +11,36 @@ use crate::{
     time::{Mono, Now},
 };
 use alloc::{sync::Arc, vec::Vec};
+
+/// Where the members of one process look for a record that they have checked, before each keeps an own copy.
+///
+/// Each method gives what is kept of an equal record, or keeps this one.
+pub trait Store: core::fmt::Debug + Send + Sync {
+    /// A certificate.
+    fn certificate(&self, new: Certificate) -> Arc<Certificate>;
+    /// A note.
+    fn note(&self, new: Note) -> Arc<Note>;
+    /// An accusation.
+    fn accusation(&self, new: Accusation) -> Arc<Accusation>;
+}
+
+/// Keeps nothing: each member has its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Apart;
+
+impl Store for Apart {
+    fn certificate(&self, new: Certificate) -> Arc<Certificate> {
+        Arc::new(new)
+    }
+
+    fn note(&self, new: Note) -> Arc<Note> {
+        Arc::new(new)
+    }
+
+    fn accusation(&self, new: Accusation) -> Arc<Accusation> {
+        Arc::new(new)
+    }
+}
 
 /// Checked records of members, with rings and trie over them.
 ///
@@ -19,39 +50,46 @@ use alloc::{sync::Arc, vec::Vec};
 pub struct Shared {
     network: NetworkParams,
     state: Arc<State>,
+    store: Arc<dyn Store>,
 }
 
 impl Shared {
-    /// A view of these certificates and notes. Those that a member would refuse at `now` are left out.
+    /// A view of nobody: whoever starts from it looks records up in `store`.
+    pub fn nobody(network: NetworkParams, store: Arc<dyn Store>) -> Self {
+        Self { network, state: Arc::new(State::new(&network, Mono(0))), store }
+    }
+
+    /// This view and these certificates and notes. Those that a member would refuse at `now` are left out.
     ///
     /// Its times are moments of one monotonic clock: whoever starts from it has the same. The members are taken to be known
     /// since `since`.
-    pub fn new<'a>(
-        config: &Config,
+    pub fn with<'a>(
+        &self,
+        root: &Root,
+        verifier: &dyn Verifier,
         records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
         now: Now,
         since: Mono,
     ) -> Self {
-        let network = config.root.params;
-        let mut state = State::new(&network, since);
+        let mut state = State::clone(&self.state);
         for (der, note) in records {
-            if let Some((certificate, note)) = check(config, der, note)
+            if let Some((certificate, note)) = check(root, verifier, der, note)
                 && certificate.is_current(now.wall, state.params.allowance)
                 && state.judge_time(&note, now.wall).is_ok()
                 && state.roster.ix(&note.id()).is_none()
             {
-                state.found(certificate, note, now, since);
+                state.found(self.store.certificate(certificate), self.store.note(note), now, since);
             }
         }
         state.enter(since);
         state.trie.settle(&state.roster);
         state.notices.clear();
-        Self { network, state: Arc::new(state) }
+        Self { state: Arc::new(state), ..self.clone() }
     }
 
     /// What a running member holds.
-    pub(crate) fn of(network: NetworkParams, state: &State) -> Self {
-        Self { network, state: Arc::new(state.clone()) }
+    pub(crate) fn of(network: NetworkParams, state: &State, store: &Arc<dyn Store>) -> Self {
+        Self { network, state: Arc::new(state.clone()), store: Arc::clone(store) }
     }
 
     /// How many members are in it.
@@ -74,14 +112,18 @@ impl Shared {
     pub(crate) fn state(&self, network: &NetworkParams, now: Mono) -> Option<State> {
         (self.network == *network).then(|| self.state.fork(now))
     }
+
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
 }
 
 /// What a newcomer's records have to pass: form, belonging together, both signatures.
-fn check(config: &Config, der: &[u8], note: &[u8]) -> Option<(Arc<Certificate>, Arc<Note>)> {
-    let certificate = Certificate::parse(der, &config.root).ok()?;
-    let note = Note::parse(note, &config.root.params).ok()?;
+fn check(root: &Root, verifier: &dyn Verifier, der: &[u8], note: &[u8]) -> Option<(Certificate, Note)> {
+    let certificate = Certificate::parse(der, root).ok()?;
+    let note = Note::parse(note, &root.params).ok()?;
     let good = certificate.id == note.id()
-        && certificate.verify(&config.root, &*config.verifier)
-        && note.signed().verify(&*config.verifier, &certificate.key());
-    good.then(|| (Arc::new(certificate), Arc::new(note)))
+        && certificate.verify(root, verifier)
+        && note.signed().verify(verifier, &certificate.key());
+    good.then_some((certificate, note))
 }

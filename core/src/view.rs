@@ -223,7 +223,7 @@ impl View<'_> {
 
     /// The same, to be written out later: it shares with the view what does not change meanwhile.
     pub fn share(&self) -> Shared {
-        Shared::of(self.0.network, &self.0.state)
+        Shared::of(self.0.network, &self.0.state, &self.0.store)
     }
 
     fn show(&self, ix: Ix) -> MemberView {

@@ -22,8 +22,8 @@ pub struct Birth {
     pub identity: LocalIdentity,
     /// Its disk.
     pub stored: Stored,
-    /// A view to start from instead of a disk, in a [warm](crate::world::World::converged) world.
-    pub view: Option<Shared>,
+    /// A view to start from: empty but in a [warm](crate::world::World::converged) world. It keeps each record once.
+    pub view: Shared,
     /// The seed of this run, fresh at each start.
     pub seed: Seed,
     /// Its clocks.
@@ -68,9 +68,6 @@ pub type Bear = fn(Birth) -> Box<dyn Brain>;
 /// If the world made a birth that the core refuses, which is the world's fault.
 pub fn real(birth: Birth) -> Box<dyn Brain> {
     let Birth { config, identity, stored, view, seed, now, .. } = birth;
-    let member = match &view {
-        Some(view) => Member::sharing(config, identity, stored, view, seed, now),
-        None => Member::new(config, identity, stored, seed, now),
-    };
+    let member = Member::sharing(config, identity, stored, &view, seed, now);
     Box::new(member.expect("the world's certificates and clocks are right"))
 }

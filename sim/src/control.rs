@@ -29,7 +29,7 @@ impl World {
             return;
         }
         let stored = self.disk(node);
-        let birth = self.birth(node, stored, None);
+        let birth = self.birth(node, stored, self.nobody.clone());
         self.begin(node, birth);
     }
 
@@ -51,7 +51,7 @@ impl World {
     }
 
     /// What a process has when it begins its next life now.
-    pub(crate) fn birth(&self, node: usize, stored: Stored, view: Option<Shared>) -> Birth {
+    pub(crate) fn birth(&self, node: usize, stored: Stored, view: Shared) -> Birth {
         let process = &self.nodes[node];
         Birth {
             index: node,

@@ -56,6 +56,7 @@ pub mod rng;
 pub mod run;
 pub mod scenario;
 pub mod shrink;
+mod store;
 pub mod story;
 pub mod tamper;
 pub mod transport;

@@ -16,11 +16,7 @@ use crate::{
     world::{Setup, World},
 };
 use core::time::Duration;
-use ifrit_core::{
-    config::{Config, Stored},
-    shared::Shared,
-    time::Mono,
-};
+use ifrit_core::{config::Stored, shared::Shared, time::Mono};
 
 /// How long members have known each other when a world begins.
 const KNOWN: Duration = Duration::from_secs(3600);
@@ -48,7 +44,7 @@ impl World {
         let view = world.first_view();
         for node in 0..world.setup.members {
             world.nodes[node].disk.records = Records::View(view.clone());
-            let birth = world.birth(node, Stored::default(), Some(view.clone()));
+            let birth = world.birth(node, Stored::default(), view.clone());
             world.begin(node, birth);
         }
         let linked = world.run_until_condition(LINKING, |world| world.settled() && world.all_linked());
@@ -77,22 +73,15 @@ impl World {
     fn first_view(&self) -> Shared {
         let records: Vec<(&[u8], Vec<u8>)> = (0..self.setup.members)
             .filter_map(|node| {
-                let brain = (self.setup.bear)(self.birth(node, Stored::default(), None));
+                let brain = (self.setup.bear)(self.birth(node, Stored::default(), self.nobody.clone()));
                 let note = brain::member_of(&*brain)?.view().note(&self.id(node))?.to_vec();
                 Some((self.certificate(node), note))
             })
             .collect();
-        let config = Config {
-            root: self.network.root().clone(),
-            addrs: Vec::new(),
-            tags: Vec::new(),
-            seeds: 0,
-            probation: ifrit_core::config::Probation::default(),
-            verifier: self.network.verifier(),
-        };
         let now = self.clocks(0);
         let records = records.iter().map(|(der, note)| (*der, &note[..]));
-        Shared::new(&config, records, now, Mono(now.mono.0 - KNOWN.as_nanos() as u64))
+        let since = Mono(now.mono.0 - KNOWN.as_nanos() as u64);
+        self.nobody.with(self.network.root(), &*self.network.verifier(), records, now, since)
     }
 
     /// Whether all running members have links to all of their ring neighbours.

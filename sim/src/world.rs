@@ -9,6 +9,7 @@ use crate::{
     node::{Clock, Disk, Fate, Node},
     queue::Queue,
     rng::{Class, Faults, mix},
+    store::Interned,
 };
 use core::{
     net::{Ipv4Addr, SocketAddr},
@@ -20,10 +21,12 @@ use ifrit_core::{
     id::MemberId,
     member::Member,
     params::{Params, Wish},
+    shared::Shared,
     time::{Mono, Now},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
     time::Instant,
 };
 
@@ -103,6 +106,8 @@ pub struct World {
     /// The network between the members.
     pub net: Net,
     pub(crate) network: Network,
+    /// What members start from: nobody's records yet, and the store of all.
+    pub(crate) nobody: Shared,
     pub(crate) setup: Setup,
     /// What `Mono(0)` stands for in whole members.
     pub(crate) origin: Instant,
@@ -134,12 +139,14 @@ impl World {
         let faults = Faults::new(setup.seed);
         let network = Network::new(&setup.wish, setup.crypto, faults);
         let net = Net::new(faults, setup.members + setup.newcomers, setup.latency, setup.loss_ppm);
+        let nobody = Shared::nobody(*network.params(), Arc::new(Interned::default()));
         let mut world = Self {
             now: Mono(0),
             queue: Queue::default(),
             nodes: Vec::new(),
             net,
             network,
+            nobody,
             faults,
             generations: BTreeMap::new(),
             dials: BTreeMap::new(),
