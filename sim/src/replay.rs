@@ -63,8 +63,7 @@ pub fn repeat(trace: &Chronicle) -> Result<Repeated, Error> {
     let header = &trace.header;
     let scenario = Scenario::parse(&header.path, &header.scenario, header.members_override)?;
     let mut seconds = Seconds::default();
-    let outcome =
-        run::run(&scenario, header.seed, Options { witness: Some(&mut seconds), ..Options::default() })?;
+    let outcome = run::run(&scenario, header.seed, Options { witness: Some(&mut seconds) })?;
     let same = |sample: &&Sample| seconds.at(sample.at_s).is_some_and(|now| now.has_done(sample));
     let equal = trace.samples.iter().take_while(same).count();
     let differs = trace.samples.get(equal).map(|sample| Difference {
