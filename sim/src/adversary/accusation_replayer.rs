@@ -3,7 +3,7 @@
 //! *Gain*: a member that answered long ago, or came back, would be accused by the word of a correct one. *Stopped by*: R1, an
 //! accusation speaks about one epoch and the answer has a higher one; R11, what is useless is charged to the link.
 
-use super::{Knob, Plan, Strategy, dice::Dice};
+use super::{Knob, Plan, Strategy, dice::Dice, hoard::Hoard};
 use crate::{
     tamper::{Hand, Tamper, Wire},
     wire::{Bundle, read_records},
@@ -20,20 +20,18 @@ pub(super) const STRATEGY: Strategy = Strategy {
 
 const KNOBS: &[Knob] = &[("every", "\"200ms\"", "between two rounds")];
 
-/// Accusations kept.
-const KEPT: usize = 2000;
 /// Shown to each peer per round.
 const SHOWN: usize = 20;
 
 fn make(plan: Plan<'_>) -> Result<Box<dyn Tamper>, String> {
     let every = plan.span(KNOBS, "every")?;
-    Ok(Box::new(Replayer { every, heard: Vec::new(), dice: Dice(plan.chance) }))
+    Ok(Box::new(Replayer { every, heard: Hoard::default(), dice: Dice(plan.chance) }))
 }
 
 #[derive(Debug)]
 struct Replayer {
     every: Duration,
-    heard: Vec<Bundle>,
+    heard: Hoard,
     dice: Dice,
 }
 
@@ -41,10 +39,7 @@ impl Tamper for Replayer {
     fn hears(&mut self, _: &mut Hand<'_>, _: MemberId, wire: Wire<'_>) -> bool {
         let Wire::Frame(_, frame) = wire else { return true };
         for bundle in read_records(frame).unwrap_or_default() {
-            let old = Bundle { certificate: None, note: None, ..bundle };
-            if !old.accusations.is_empty() && self.heard.len() < KEPT && !self.heard.contains(&old) {
-                self.heard.push(old);
-            }
+            self.heard.keep(Bundle { certificate: None, note: None, ..bundle });
         }
         true
     }
@@ -52,8 +47,7 @@ impl Tamper for Replayer {
     fn wakes(&mut self, hand: &mut Hand<'_>) {
         hand.wake(hand.now.mono + self.every);
         for to in hand.linked {
-            let some: Vec<_> = (0..SHOWN).filter_map(|_| self.dice.pick(&self.heard).cloned()).collect();
-            hand.show(*to, &some);
+            hand.show(*to, &self.heard.some(SHOWN, &mut self.dice, |_| true));
         }
     }
 }

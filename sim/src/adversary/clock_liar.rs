@@ -35,9 +35,9 @@ impl Tamper for ClockLiar {
     fn wakes(&mut self, hand: &mut Hand<'_>) {
         hand.wake(hand.now.mono + self.every);
         let then = hand.now.wall + self.ahead;
+        hand.linked.iter().for_each(|to| hand.frame(*to, Lane::Urgent, clock(then.0)));
         if let Some(note) = hand.note(|note| (note.epoch, note.issued) = (note.epoch + 1, then)) {
             hand.spread(&[Bundle::of(hand.me).note(&note)], &[]);
         }
-        hand.linked.iter().for_each(|to| hand.frame(*to, Lane::Urgent, clock(then.0)));
     }
 }

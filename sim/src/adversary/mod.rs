@@ -20,6 +20,7 @@ mod ghost_replayer;
 mod gossip_dropper;
 mod gray_liar;
 mod heal_drainer;
+mod hoard;
 mod junk_flooder;
 mod knobs;
 mod link_hog;

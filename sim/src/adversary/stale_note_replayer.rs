@@ -3,7 +3,7 @@
 //! *Gain*: if an old note could replace a newer one, accusations would come back to life and addresses and masks with them.
 //! *Stopped by*: epochs never go back (R1, R15); an older note costs no signature check and is charged to the link (R10, R11).
 
-use super::{Knob, Plan, Strategy, dice::Dice};
+use super::{Knob, Plan, Strategy, dice::Dice, hoard::Hoard};
 use crate::{
     tamper::{Hand, Tamper, Wire},
     wire::{Bundle, read_records},
@@ -20,30 +20,20 @@ pub(super) const STRATEGY: Strategy = Strategy {
 
 const KNOBS: &[Knob] = &[("every", "\"200ms\"", "between two rounds")];
 
-/// Notes kept.
-const KEPT: usize = 2000;
 /// Shown to each peer per round.
 const SHOWN: usize = 20;
 
 fn make(plan: Plan<'_>) -> Result<Box<dyn Tamper>, String> {
     let (every, gang) = (plan.span(KNOBS, "every")?, plan.gang());
-    Ok(Box::new(Replayer { every, gang, heard: Vec::new(), dice: Dice(plan.chance) }))
+    Ok(Box::new(Replayer { every, gang, heard: Hoard::default(), dice: Dice(plan.chance) }))
 }
 
 #[derive(Debug)]
 struct Replayer {
     every: Duration,
     gang: Vec<MemberId>,
-    heard: Vec<Bundle>,
+    heard: Hoard,
     dice: Dice,
-}
-
-impl Replayer {
-    fn keep(&mut self, old: Bundle) {
-        if self.heard.len() < KEPT && !self.heard.contains(&old) {
-            self.heard.push(old);
-        }
-    }
 }
 
 impl Tamper for Replayer {
@@ -51,7 +41,7 @@ impl Tamper for Replayer {
         let Wire::Frame(_, frame) = wire else { return true };
         for bundle in read_records(frame).unwrap_or_default() {
             if bundle.note.is_some() && bundle.id != hand.me {
-                self.keep(Bundle { accusations: Vec::new(), ..bundle });
+                self.heard.keep(Bundle { accusations: Vec::new(), ..bundle });
             }
         }
         true
@@ -61,13 +51,12 @@ impl Tamper for Replayer {
         hand.wake(hand.now.mono + self.every);
         // The notes of now are old ones as soon as their owners have answered.
         for id in hand.neighbours() {
-            hand.records_of(&id).into_iter().for_each(|old| self.keep(old));
+            hand.records_of(&id).into_iter().for_each(|old| self.heard.keep(old));
         }
         let accused = hand.slander(&self.gang);
-        let of_accused: Vec<_> = self.heard.iter().filter(|old| accused.contains(&old.id)).cloned().collect();
         for to in hand.linked {
-            let mut some: Vec<_> = (0..SHOWN).filter_map(|_| self.dice.pick(&self.heard).cloned()).collect();
-            some.extend((0..SHOWN).filter_map(|_| self.dice.pick(&of_accused).cloned()));
+            let mut some = self.heard.some(SHOWN, &mut self.dice, |_| true);
+            some.extend(self.heard.some(SHOWN, &mut self.dice, |old| accused.contains(&old.id)));
             hand.show(*to, &some);
         }
     }

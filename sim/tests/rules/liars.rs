@@ -1,45 +1,20 @@
 //! Liars with a plan. None removes a correct member.
 
 use crate::{s, settled};
-use ifrit_core::{
-    accusation::{self, Accusation},
-    action::Notice,
-    event::Lane,
-    id::MemberId,
-    time::Mono,
-};
+use ifrit_core::{accusation::Accusation, action::Notice, id::MemberId, time::Mono};
 use ifrit_sim::{
     Setup, World,
+    adversary::strategy,
     tamper::{Hand, Tamper, Wire},
-    wire::{Bundle, read_records, records},
+    wire::{Bundle, read_records},
 };
 
-/// Accuses everybody else, ring by ring, beginning with its successor, each over all those accused before (finding 1).
-#[derive(Debug)]
-struct ChainAccuser {
-    /// The members in the order of each ring, beginning after the liar.
-    rings: Vec<Vec<MemberId>>,
-}
-
-impl Tamper for ChainAccuser {
-    fn wakes(&mut self, hand: &mut Hand<'_>) {
-        hand.wake(hand.now.mono + s(1));
-        let Some(member) = hand.member else { return };
-        for (ring, order) in (0..).zip(&self.rings) {
-            let mut bundles = Vec::new();
-            for accused in order {
-                let Some(view) = member.view().member(accused) else { continue };
-                let fields =
-                    accusation::Fields { accused: *accused, epoch: view.epoch, ring, accuser: hand.me };
-                let accusation = fields.sign(hand.params, hand.signer);
-                bundles.push(Bundle::of(*accused).accusation(&accusation));
-            }
-            let frame = records(&bundles);
-            for to in hand.linked.iter().copied() {
-                hand.frame(to, Lane::Urgent, frame.clone());
-            }
-        }
-    }
+fn conspire(world: &mut World, name: &str, liars: &[usize]) {
+    // The slower they are, the less a test costs; the strategies' own tests have them at full speed.
+    let knobs = strategy(name).unwrap().params;
+    let slow = knobs.iter().any(|(key, ..)| *key == "every").then(|| "every = \"1s\"");
+    let params = toml::from_str(slow.unwrap_or_default()).unwrap();
+    world.conspire(strategy(name).unwrap(), liars, &params).unwrap();
 }
 
 #[test]
@@ -47,13 +22,10 @@ fn r1_chain_accuser_removes_nobody() {
     for (members, rings, seed) in [(20, 7, 1), (50, 23, 2)] {
         let mut world = settled(members, rings, seed);
         let liar = 5;
-        let after = |ring, steps| world.id(world.along(ring, liar, steps));
-        let rings: Vec<Vec<_>> =
-            (0..rings).map(|ring| (1..members as isize).map(|steps| after(ring, steps)).collect()).collect();
-        let direct: Vec<_> = rings.iter().map(|order| order[0]).collect();
+        let direct: Vec<_> = (0..rings).map(|ring| world.id(world.along(ring, liar, 1))).collect();
         let since = world.now();
-        world.corrupt(liar, Box::new(ChainAccuser { rings }));
-        world.run_for(s(60));
+        conspire(&mut world, "chain-accuser", &[liar]);
+        world.run_for(s(10));
         assert_eq!(world.removals(Mono(0)), [], "{members} members");
         for seen in world.since(since) {
             if let Notice::Accused { accusation } = &seen.notice {
@@ -125,29 +97,6 @@ fn r2_mutual_accusers_remove_nobody() {
     assert!(done >= 2, "too few networks with such a pair: {done}");
 }
 
-/// Sends the body of every note of its victim that it hears, with a garbage signature, to everybody (finding 7).
-#[derive(Debug)]
-struct SignatureRacer {
-    victim: MemberId,
-}
-
-impl Tamper for SignatureRacer {
-    fn hears(&mut self, hand: &mut Hand<'_>, _: MemberId, wire: Wire<'_>) -> bool {
-        let Wire::Frame(_, frame) = wire else { return true };
-        let Some(bundles) = read_records(frame) else { return true };
-        for mut bundle in bundles.into_iter().filter(|bundle| bundle.id == self.victim) {
-            let Some(note) = &mut bundle.note else { continue };
-            let middle = note.len() - 40;
-            note[middle] ^= 0x55;
-            let garbage = records(&[bundle]);
-            for to in hand.linked.iter().copied() {
-                hand.frame(to, Lane::Urgent, garbage.clone());
-            }
-        }
-        true
-    }
-}
-
 #[test]
 fn r10_garbage_ahead_of_the_genuine_rebuttal_removes_nobody() {
     let mut caught = 0;
@@ -155,8 +104,7 @@ fn r10_garbage_ahead_of_the_genuine_rebuttal_removes_nobody() {
         let mut world = settled(12, 7, seed);
         let victim = 3;
         let liar = world.along(0, victim, -1);
-        let id = world.id(victim);
-        world.corrupt(liar, Box::new(SignatureRacer { victim: id }));
+        conspire(&mut world, "signature-racer", &[liar]);
         world.slander(liar, victim, 0);
         // For a while only the liar hears the victim: its garbage is everywhere first.
         (0..12).filter(|node| ![liar, victim].contains(node)).for_each(|node| world.net.cut(victim, node));
@@ -171,37 +119,11 @@ fn r10_garbage_ahead_of_the_genuine_rebuttal_removes_nobody() {
     assert!(caught > 0, "the liar is named");
 }
 
-/// Shows each of its neighbours whatever it ever heard, again and again.
-#[derive(Debug, Default)]
-struct Replayer {
-    heard: Vec<Vec<u8>>,
-}
-
-impl Tamper for Replayer {
-    fn hears(&mut self, _: &mut Hand<'_>, _: MemberId, wire: Wire<'_>) -> bool {
-        if let Wire::Frame(_, frame) = wire
-            && read_records(frame).is_some()
-            && self.heard.len() < 200
-        {
-            self.heard.push(frame.to_vec());
-        }
-        true
-    }
-
-    fn wakes(&mut self, hand: &mut Hand<'_>) {
-        hand.wake(hand.now.mono + s(1) / 5);
-        for (n, to) in hand.linked.iter().copied().enumerate() {
-            if let Some(frame) = self.heard.get(n * 7 % self.heard.len().max(1)) {
-                hand.frame(to, Lane::Urgent, frame.clone());
-            }
-        }
-    }
-}
-
 #[test]
 fn r10_a_replayer_of_old_records_removes_and_revives_nobody() {
     let mut world = World::new(Setup::new(15, 3).rings(7));
-    world.corrupt(2, Box::<Replayer>::default());
+    conspire(&mut world, "accusation-replayer", &[2]);
+    conspire(&mut world, "stale-note-replayer", &[12]);
     (0..15).for_each(|node| world.start(node));
     world.settles_within(s(60));
     let liar = world.along(0, 5, -1);
@@ -210,42 +132,17 @@ fn r10_a_replayer_of_old_records_removes_and_revives_nobody() {
     world.crash(9);
     world.settles_within(s(30));
     let since = world.now();
-    world.run_for(s(60));
+    world.run_for(s(20));
     assert!(world.settled(), "{}", world.explain());
     assert_eq!(world.removals(Mono(0)), []);
     let changes = world.since(since).iter().any(|seen| matches!(seen.notice, Notice::Up { .. }));
     assert!(!changes, "nobody comes back");
 }
 
-/// Turns bits of all that its member sends.
-#[derive(Debug, Default)]
-struct BitFlipper {
-    n: usize,
-}
-
-impl Tamper for BitFlipper {
-    fn sends(&mut self, hand: &mut Hand<'_>, to: MemberId, wire: Wire<'_>) -> bool {
-        self.n += 1;
-        let flip = |bytes: &[u8]| {
-            let mut bytes = bytes.to_vec();
-            let place = self.n * 31 % bytes.len().max(1);
-            if let Some(byte) = bytes.get_mut(place) {
-                *byte ^= 1 << (self.n % 8);
-            }
-            bytes
-        };
-        match wire {
-            Wire::Datagram(bytes) => hand.datagram(to, flip(bytes)),
-            Wire::Frame(lane, bytes) => hand.frame(to, lane, flip(bytes)),
-        }
-        false
-    }
-}
-
 #[test]
 fn a_bit_flipper_harms_only_itself() {
     let mut world = settled(15, 7, 1);
-    world.corrupt(2, Box::<BitFlipper>::default());
+    conspire(&mut world, "bit-flipper", &[2]);
     world.run_for(s(60));
     assert_eq!(world.removals(Mono(0)), []);
     for node in world.correct() {
