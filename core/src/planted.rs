@@ -1,7 +1,7 @@
 //! Bugs on purpose, and marks of what ran: proof that the checks bite (DESIGN section 7).
 //!
 //! Without `--cfg ifrit_bug` every `planted!` is the constant `false` and every `mark!` is nothing. With it one build holds
-//! all bugs, and [`plant`] chooses the one that is on in this process. `sim/tests/bugs.rs` says which check catches which.
+//! all bugs, and `plant` chooses the one that is on in this process. `sim/tests/bugs.rs` says which check catches which.
 
 /// Whether this planted bug is on: `false` in every build that is not made for it.
 #[cfg(not(ifrit_bug))]

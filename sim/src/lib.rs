@@ -42,6 +42,7 @@ pub mod control;
 pub mod crypto;
 mod dial;
 pub mod full;
+pub mod generate;
 mod happen;
 pub mod invariant;
 pub mod lies;

@@ -32,6 +32,8 @@ pub(crate) struct Node {
     /// Whether it keeps to the protocol.
     pub(crate) correct: bool,
     pub(crate) disk: Disk,
+    /// It began this life with a view of an earlier one.
+    pub(crate) had_records: bool,
     /// Seed number to member.
     pub(crate) seeds: Vec<usize>,
     pub(crate) ends: BTreeMap<usize, End>,

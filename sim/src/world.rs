@@ -19,10 +19,11 @@ use ifrit_core::{
     action::Notice,
     event::Lane,
     id::MemberId,
+    mask::Mask,
     member::Member,
     params::{Params, Wish},
     shared::Shared,
-    time::{Mono, Now},
+    time::{Mono, Now, Wall},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -194,6 +195,7 @@ impl World {
             fate: Fate::Dead,
             correct: true,
             disk: Disk::default(),
+            had_records: false,
             seeds: if index == 0 { Vec::new() } else { vec![0] },
             ends: BTreeMap::new(),
             connecting: BTreeMap::new(),
@@ -287,6 +289,37 @@ impl World {
     /// If it is nobody's id.
     pub fn index(&self, id: &MemberId) -> usize {
         self.by_id[id]
+    }
+
+    /// The number of a member, if it is one.
+    pub fn find(&self, id: &MemberId) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The wall clock of the world, by which certificates are issued.
+    pub fn wall(&self) -> Wall {
+        Clock::default().at(self.now).wall
+    }
+
+    /// The members that it is told of as seeds.
+    pub fn seeds(&self, index: usize) -> &[usize] {
+        &self.nodes[index].seeds
+    }
+
+    /// Whether it had a view on its disk when it started.
+    pub fn had_records(&self, index: usize) -> bool {
+        self.nodes[index].had_records
+    }
+
+    /// How many dials each directed pair had.
+    pub(crate) fn dials(&self) -> &BTreeMap<(usize, usize), u64> {
+        &self.dials
+    }
+
+    /// The rings on which a running member lets itself be accused.
+    pub fn own_mask(&self, index: usize) -> Option<Mask> {
+        let member = self.brain(index).and_then(brain::member_of)?;
+        member.view().member(&self.id(index)).map(|own| own.mask)
     }
 
     /// The state machine of a running member.

@@ -18,12 +18,13 @@ impl Invariant for LegalMasks {
         else {
             return;
         };
-        let subject = scene.world.index(member);
-        let Some(view) = scene.world.sees(what.observer, subject) else { return };
+        let Some(view) = scene.correct_view(what.observer).and_then(|view| view.member(member)) else {
+            return;
+        };
         let enabled = (0..scene.params.rings).filter(|ring| view.mask.enabled(*ring)).count();
         if enabled < usize::from(scene.params.rings - scene.params.tolerance) {
-            let detail = format!("member {} holds a note of {subject} with {enabled} rings", what.observer);
-            found.violation(Some(subject), detail);
+            let detail = format!("{} holds a note of {member} with {enabled} rings", what.observer);
+            found.violation(scene.world.find(member), detail);
         }
     }
 }

@@ -1,17 +1,40 @@
 //! What must hold of every run, whatever its scenario: one file each, with its source. Always on.
 //!
 //! To add one: a file beside this one with a type that implements [`Invariant`], and its line in [`all`].
+//!
+//! Checks judge by computations of their own, not by the core's: [`circles`] has the rings, [`overdue`] the age of what is
+//! wrong. What costs more than a change is worth is looked at for a few members per virtual second, in turn; the file says so.
 
+mod blame;
+mod bounds;
+mod certified;
+mod circles;
+mod confirmed;
+mod crashed_out;
+mod dials;
+mod duty;
+mod epochs;
+mod equal_roots;
+mod equal_views;
+mod in_lease;
+mod least_fixpoint;
 mod legal_masks;
+mod never_out;
+mod note_rate;
+mod overdue;
+mod rings_off;
+mod valid_accusations;
 
-use crate::{run::Scene, world::Observed};
+use crate::{brain, run::Scene, world::Observed};
+use core::time::Duration;
+use ifrit_core::view::View;
 
 /// Something that must hold.
 pub trait Invariant: std::fmt::Debug {
     /// Its name in `violations` of the JSON line: lower case, words joined by hyphens.
     fn name(&self) -> &'static str;
 
-    /// An application was told something. Called in order, with the world as it is right after that.
+    /// An application was told something. Called in order, with the world as it is right after that, or a little later.
     fn told(&mut self, _scene: &Scene<'_>, _what: &Observed, _found: &mut Found) {}
 
     /// Once per virtual second, and once more at the end. Look at what has changed, not at everything, where that is possible:
@@ -24,7 +47,25 @@ pub trait Invariant: std::fmt::Debug {
 
 /// Every invariant, fresh.
 pub fn all() -> Vec<Box<dyn Invariant>> {
-    vec![Box::<legal_masks::LegalMasks>::default()]
+    vec![
+        Box::<never_out::NeverOut>::default(),
+        Box::<crashed_out::CrashedOut>::default(),
+        Box::<valid_accusations::ValidAccusations>::default(),
+        Box::<epochs::Epochs>::default(),
+        Box::<certified::Certified>::default(),
+        Box::<legal_masks::LegalMasks>::default(),
+        Box::<least_fixpoint::LeastFixpoint>::default(),
+        Box::<equal_roots::EqualRoots>::default(),
+        Box::<bounds::Bounds>::default(),
+        Box::<note_rate::NoteRate>::default(),
+        Box::<equal_views::EqualViews>::default(),
+        Box::<in_lease::InLease>::default(),
+        Box::<blame::Blame>::default(),
+        Box::<rings_off::RingsOff>::default(),
+        Box::<duty::Duty>::default(),
+        Box::<dials::Dials>::default(),
+        Box::<confirmed::Confirmed>::default(),
+    ]
 }
 
 /// What one invariant has found; the runner keeps the first 20 of each.
@@ -50,4 +91,30 @@ pub struct Violation {
     pub member: Option<usize>,
     /// What was seen.
     pub detail: String,
+}
+
+impl Scene<'_> {
+    /// The view of a running member of the core.
+    fn view(&self, member: usize) -> Option<View<'_>> {
+        self.world.brain(member).and_then(brain::member_of).map(|member| member.view())
+    }
+
+    /// The view of a member that keeps to the protocol.
+    fn correct_view(&self, member: usize) -> Option<View<'_>> {
+        self.view(member).filter(|_| self.truth.facts[member].correct)
+    }
+
+    /// What a change may take until it is seen everywhere: the network's detection bound, twice that if more than 5 % of
+    /// all packets are lost, and the last pushes.
+    fn bound(&self) -> Duration {
+        let lossy = u32::from(self.world.net.loss_ppm > 50_000);
+        self.params.detection * (1 + lossy) + self.params.delta * 4
+    }
+
+    /// A few of the members, others each second: sampled checks take these.
+    fn turn(&self, many: usize) -> impl Iterator<Item = usize> + use<> {
+        let (len, second) = (self.world.len(), self.now().0 / 1_000_000_000);
+        let first = usize::try_from(second).expect("64 bits") * many;
+        (0..many.min(len)).map(move |n| (first + n) % len)
+    }
 }

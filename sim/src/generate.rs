@@ -1,0 +1,127 @@
+//! Random small scenarios: from a seed, a legal file of a few members, faults and liars.
+//!
+//! Within what is promised: no more loss than Δ is made for, liars few enough for the rings. So every run must pass, and a seed
+//! that fails is a fault of the protocol, of the model or of a check.
+
+use crate::{adversary::STRATEGIES, rng};
+use std::fmt::Write as _;
+
+/// The scenario of `seed`, as a file.
+pub fn scenario(seed: u64) -> String {
+    let mut dice = Dice(rng::mix(seed ^ 0x6966_7269_7400));
+    let members = 3 + dice.below(10);
+    let rings = dice.of(&[5, 7, 11, 23]);
+    let mut text = format!(
+        "format = 1\nname = \"generated-{seed}\"\nmembers = {members}\nseeds = [{seed}]\nuntil = \"80s\"\n\
+         start = \"{}\"\npreset = \"{}\"\n\n[network_params]\nrings = {rings}\n",
+        dice.of(&["converged", "converged", "bootstrap"]),
+        dice.of(&["lan", "lan", "local"]),
+    );
+    links(&mut dice, &mut text);
+    liars(&mut dice, &mut text, members, rings);
+    let entries = dice.below(5);
+    let mut gone = 0;
+    (0..entries).for_each(|_| entry(&mut dice, &mut text, members, &mut gone));
+    text += "\n[expect]\nfalse_removals = 0\n";
+    text
+}
+
+fn links(dice: &mut Dice, text: &mut String) {
+    let latency = dice.of(&[
+        "{ kind = \"uniform\", min = \"0.5ms\", max = \"5ms\" }",
+        "{ kind = \"uniform\", min = \"1ms\", max = \"20ms\" }",
+        "{ kind = \"exp\", min = \"0.2ms\", mean = \"3ms\", max = \"40ms\" }",
+        "{ kind = \"fixed\", value = \"2ms\" }",
+    ]);
+    let loss = dice.of(&["0.0", "0.0", "0.0", "0.02", "0.1", "0.2"]);
+    let reorder = dice.of(&["0.0", "0.0", "0.1"]);
+    line(text, format_args!("\n[links]\nlatency = {latency}\nloss = {loss}\nreorder = {reorder}"));
+}
+
+/// Liars for whom no member pays with more than rebuttals: with few rings or members there are none.
+fn liars(dice: &mut Dice, text: &mut String, members: u64, rings: u64) {
+    let most = if rings < 11 || members < 7 { 0 } else { members / 7 };
+    let many = dice.below(most + 2).min(most);
+    for _ in 0..many {
+        let names: Vec<_> = STRATEGIES.iter().map(|strategy| strategy.name).collect();
+        let strategy = dice.of(&names);
+        let from = dice.below(20);
+        line(
+            text,
+            format_args!(
+                "\n[[adversary]]\nstrategy = \"{strategy}\"\nmembers = {{ count = 1 }}\nfrom = \"{from}s\""
+            ),
+        );
+        if dice.below(2) == 0 {
+            line(text, format_args!("until = \"{}s\"", from + 5 + dice.below(30)));
+        }
+    }
+}
+
+/// One entry of the timeline; `gone` counts those that crashed or left: at least two stay.
+fn entry(dice: &mut Dice, text: &mut String, members: u64, gone: &mut u64) {
+    let spare = members.saturating_sub(*gone + 4);
+    let some = |dice: &mut Dice, most: u64| format!("{{ count = {} }}", 1 + dice.below(most.clamp(1, 4)));
+    let at = 1 + dice.below(30);
+    let span = 1 + dice.below(12);
+    let what = match dice.below(10) {
+        0 | 1 if spare > 0 => {
+            let many = 1 + dice.below(spare);
+            *gone += many;
+            let back = at + 1 + dice.below(15);
+            if dice.below(2) == 0 {
+                entry_at(text, back, &format!("{{ restart = {{ count = {} }} }}", 1 + dice.below(many)));
+            }
+            format!("{{ crash = {{ count = {many} }} }}")
+        }
+        2 if spare > 0 => {
+            *gone += 1;
+            "{ leave = { count = 1 } }".into()
+        }
+        3 => format!("{{ join = {{ count = {} }} }}", 1 + dice.below(3)),
+        4 if spare > 0 => {
+            *gone += 1;
+            format!("{{ pause = {{ members = {{ count = 1 }}, for = \"{span}s\" }} }}")
+        }
+        5 if spare > 0 => {
+            *gone += 1;
+            let rate = dice.of(&["0.5", "0.8", "1.0"]);
+            format!("{{ loss = {{ members = {{ count = 1 }}, rate = {rate}, for = \"{span}s\" }} }}")
+        }
+        6 | 7 if spare > 1 => {
+            let group = some(dice, spare);
+            *gone += 4.min(spare);
+            let oneway = dice.below(4) == 0;
+            format!("{{ partition = {{ groups = [{group}], oneway = {oneway}, for = \"{span}s\" }} }}")
+        }
+        8 if spare > 0 => {
+            *gone += 1;
+            let by = dice.of(&["-30s", "20s", "-3600s", "3600s"]);
+            format!("{{ skew = {{ members = {{ count = 1 }}, by = \"{by}\" }} }}")
+        }
+        _ => format!("{{ latency = {{ add = \"{}ms\", for = \"{span}s\" }} }}", dice.below(30)),
+    };
+    entry_at(text, at, &what);
+}
+
+fn entry_at(text: &mut String, at: u64, what: &str) {
+    line(text, format_args!("\n[[at]]\nt = \"{at}s\"\ndo = {what}"));
+}
+
+fn line(text: &mut String, what: std::fmt::Arguments<'_>) {
+    writeln!(text, "{what}").expect("a string takes everything");
+}
+
+/// Chance of one scenario.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = rng::mix(self.0);
+        rng::below(self.0, bound)
+    }
+
+    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[usize::try_from(self.below(all.len() as u64)).expect("an index")]
+    }
+}

@@ -1,0 +1,66 @@
+//! A Down member is accused on every enabled ring by its closest predecessor that is not out (R6): so that no one change of
+//! neighbours voids all the evidence.
+//!
+//! One observer per second, in turn, once everything has been calm for twice the bound.
+
+use super::{
+    Found, Invariant,
+    circles::{Circles, state},
+};
+use crate::run::Scene;
+use ifrit_core::view::{Explanation, State, View};
+
+#[derive(Debug, Default)]
+pub(super) struct Duty {
+    circles: Circles,
+}
+
+impl Invariant for Duty {
+    fn name(&self) -> &'static str {
+        "duty"
+    }
+
+    fn look(&mut self, scene: &Scene<'_>, found: &mut Found) {
+        let calm = scene.truth.last_disturbance + scene.bound() * 2;
+        if scene.now() < calm || scene.world.net.loss_ppm > 0 {
+            return;
+        }
+        self.circles.fill(scene);
+        for observer in scene.turn(1) {
+            let Some(view) = scene.correct_view(observer) else { continue };
+            let down =
+                view.charged().filter(|case| case.member.state == State::Down && case.held_until.is_none());
+            for case in down {
+                self.look_at(scene, observer, &view, &case, found);
+            }
+        }
+    }
+}
+
+impl Duty {
+    fn look_at(
+        &self,
+        scene: &Scene<'_>,
+        observer: usize,
+        view: &View<'_>,
+        case: &Explanation,
+        found: &mut Found,
+    ) {
+        let subject = scene.world.index(&case.member.id);
+        if scene.truth.facts[subject].crashed.is_none() {
+            return;
+        }
+        for ring in case.member.mask.rings() {
+            let live = |member: &usize| state(scene.world, view, *member).is_some_and(State::is_live);
+            let Some(closest) = self.circles.before(ring, subject).find(live) else { continue };
+            let is_there =
+                case.accusations.iter().any(|charge| charge.valid && charge.accusation.ring == ring);
+            if scene.truth.is_healthy(closest, scene.now()) && !is_there {
+                let detail = format!(
+                    "{observer} holds no accusation of {subject} on ring {ring}, which is the duty of {closest}"
+                );
+                found.violation(Some(closest), detail);
+            }
+        }
+    }
+}

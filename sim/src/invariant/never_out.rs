@@ -1,0 +1,41 @@
+//! A correct, connected member is never out of a correct view longer than the bound (DESIGN section 7; the promise, R17).
+
+use super::{Found, Invariant, overdue::Overdue};
+use crate::run::Scene;
+use ifrit_core::certificate::Certificate;
+
+#[derive(Debug, Default)]
+pub(super) struct NeverOut {
+    overdue: Overdue,
+}
+
+impl Invariant for NeverOut {
+    fn name(&self) -> &'static str {
+        "never-out"
+    }
+
+    fn look(&mut self, scene: &Scene<'_>, found: &mut Found) {
+        let now = scene.now();
+        let mut expected = vec![0u64; scene.world.len().div_ceil(64)];
+        for subject in (0..scene.world.len()).filter(|subject| scene.truth.is_healthy(*subject, now)) {
+            expected[subject / 64] |= 1 << (subject % 64);
+        }
+        let missing = |_, word: usize, row: u64| expected[word] & !row;
+        let connected = |observer, subject| scene.truth.connected(observer, subject);
+        for (observer, subject) in self.overdue.look(scene, scene.bound(), missing, connected) {
+            if !is_expiring(scene, subject) {
+                let state = scene.world.sees(observer, subject).map(|view| view.state);
+                let detail =
+                    format!("{observer} holds {subject} out for more than {:?}: {state:?}", scene.bound());
+                found.violation(Some(subject), detail);
+            }
+        }
+    }
+}
+
+/// Whether its certificate has ended, or may have by some clock.
+fn is_expiring(scene: &Scene<'_>, member: usize) -> bool {
+    let certificate = Certificate::parse(scene.world.certificate(member), scene.world.network().root());
+    let wall = scene.world.wall() + scene.params.allowance;
+    certificate.is_ok_and(|certificate| certificate.not_after <= wall)
+}

@@ -1,0 +1,62 @@
+//! The amplification that liars can cause (R3, R12): a correct member issues at most one note per Δ/2, with four at once; and in
+//! a run without faults, t liars or fewer get at most two answers per place that they hold, as `own` in the core states it.
+
+use super::{Found, Invariant};
+use crate::run::Scene;
+use ifrit_core::{
+    limits::{NOTE_BUCKET, RING_BACK_MIN},
+    time::Mono,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct NoteRate {
+    /// By member: its life, and rebuttals counted in it.
+    lives: Vec<(Option<Mono>, u64)>,
+    /// Answers of earlier lives.
+    past: u64,
+}
+
+impl Invariant for NoteRate {
+    fn name(&self) -> &'static str {
+        "note-rate"
+    }
+
+    fn look(&mut self, scene: &Scene<'_>, found: &mut Found) {
+        self.lives.resize(scene.world.len(), (None, 0));
+        for member in 0..scene.world.len() {
+            if scene.correct_view(member).is_none() {
+                continue;
+            }
+            let (counters, started) =
+                (scene.world.member(member).counters(), scene.truth.facts[member].started);
+            let (life, answers) = &mut self.lives[member];
+            if *life != started {
+                self.past += *answers;
+            }
+            (*life, *answers) = (started, counters.rebuttals);
+            let lived = scene.now().since(started.unwrap_or(Mono(0)));
+            let allowed =
+                lived.as_nanos() / (scene.params.delta / 2).as_nanos() + u128::from(NOTE_BUCKET) + 1;
+            let notes = counters.signed - counters.accusations;
+            if u128::from(notes) > allowed {
+                let detail = format!("{member} issued {notes} notes in {lived:?}, {allowed} are allowed");
+                found.violation(Some(member), detail);
+            }
+        }
+    }
+
+    fn end(&mut self, scene: &Scene<'_>, found: &mut Found) {
+        let liars = scene.truth.facts.iter().filter(|fact| !fact.correct).count();
+        let calm = scene.truth.last_disturbance == Mono(0) && scene.world.net.loss_ppm == 0;
+        if !calm || liars > usize::from(scene.params.tolerance) {
+            return;
+        }
+        let periods = scene.now().0 / RING_BACK_MIN.as_nanos() as u64 + 1;
+        let allowed = 2 * liars as u64 * u64::from(scene.params.rings) * periods;
+        let answers = self.past + self.lives.iter().map(|(_, answers)| answers).sum::<u64>();
+        if answers > allowed {
+            let detail = format!("{liars} liars got {answers} answers, {allowed} are the bound");
+            found.violation(None, detail);
+        }
+    }
+}
