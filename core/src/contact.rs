@@ -25,6 +25,9 @@ pub(crate) struct Contacts {
     seeds: Vec<Seed>,
     /// Members of an earlier run's view: contacts that nobody of now introduced.
     kept: BTreeMap<MemberId, Kept>,
+    /// The others of that view: they become contacts when those drawn before do not answer.
+    pool: Vec<MemberId>,
+    next_draw: Mono,
     synced: BTreeSet<MemberId>,
     joined: bool,
     unconfirmed: bool,
@@ -65,6 +68,8 @@ impl Contacts {
         let mut contacts = Self {
             seeds: Vec::new(),
             kept: BTreeMap::new(),
+            pool: Vec::new(),
+            next_draw: now,
             synced: BTreeSet::new(),
             joined: false,
             unconfirmed: false,
@@ -105,15 +110,17 @@ impl Contacts {
 
     /// After the view of an earlier run was taken in: some of its members are contacts.
     pub(crate) fn begin(&mut self, state: &State, me: Ix, rng: &mut Rng) {
-        let mut all: Vec<MemberId> = state
-            .roster
-            .iter()
-            .filter(|(_, ix)| *ix != me && !state.is_out(*ix))
-            .map(|(id, _)| *id)
-            .collect();
-        for _ in 0..state.params.contacts.min(all.len()) {
-            let at = rng.below(all.len() as u64) as usize;
-            self.kept.insert(all.swap_remove(at), Kept::default());
+        let live = state.roster.iter().filter(|(_, ix)| *ix != me && !state.is_out(*ix));
+        self.pool = live.map(|(id, _)| *id).collect();
+        self.next_draw = self.next_draw + state.params.delta * 2;
+        self.draw(state.params.contacts, rng);
+    }
+
+    /// R16: as many more of the earlier view become contacts, by chance.
+    fn draw(&mut self, many: usize, rng: &mut Rng) {
+        for _ in 0..many.min(self.pool.len()) {
+            let at = rng.below(self.pool.len() as u64) as usize;
+            self.kept.insert(self.pool.swap_remove(at), Kept::default());
         }
     }
 
@@ -340,13 +347,32 @@ impl Member {
             self.contacts.unconfirmed = !confirmed;
             self.state.thaw(now.mono);
             self.state.changed = true;
+            if confirmed {
+                self.contacts.pool = Vec::new();
+            }
             // A crash within the first minute must not cost the contacts.
             self.next_snapshot = now.mono;
             self.out.push(Out::Notify(Notice::Joined { unconfirmed: !confirmed }));
             self.settle_after_join(now);
             return;
         }
-        for member in self.contacts.kept.keys().copied().collect::<Vec<_>>() {
+        if synced == 0 && self.contacts.next_draw <= now.mono {
+            // Nobody answers: most of the earlier view may have gone meanwhile. When all were tried, it begins anew.
+            mark!(R16More);
+            if self.contacts.is_settled(&self.links, now.mono) && self.contacts.pool.is_empty() {
+                self.contacts.kept.values_mut().for_each(|kept| kept.tried = false);
+            }
+            self.contacts.next_draw = now.mono + self.state.params.delta * 2;
+            self.contacts.draw(self.state.params.contacts, &mut self.rng);
+        }
+        self.dial_kept(now.mono);
+        next.push(now.mono + self.state.params.delta / 4);
+    }
+
+    /// Dials the contacts of an earlier view that were not tried yet.
+    fn dial_kept(&mut self, now: Mono) {
+        let untried = self.contacts.kept.iter().filter(|(_, kept)| !kept.tried);
+        for member in untried.map(|(member, _)| *member).collect::<Vec<_>>() {
             if self.links.contains_key(&member) || self.contacts.synced.contains(&member) {
                 continue;
             }
@@ -356,9 +382,8 @@ impl Member {
             if !reachable && let Some(kept) = self.contacts.kept.get_mut(&member) {
                 kept.tried = true;
             }
-            self.dial(member, now.mono);
+            self.dial(member, now);
         }
-        next.push(now.mono + self.state.params.delta / 4);
     }
 
     /// R16: a member that is joined through fewer contacts than it should goes on trying.
@@ -366,7 +391,15 @@ impl Member {
         self.sync_contacts(now);
         if self.contacts.synced.len() >= self.state.params.contacts {
             self.contacts.unconfirmed = false;
+            self.contacts.pool = Vec::new();
             return self.out.push(Out::Notify(Notice::Joined { unconfirmed: false }));
+        }
+        if !self.contacts.pool.is_empty() {
+            if self.contacts.is_settled(&self.links, now) {
+                self.contacts.draw(self.state.params.contacts, &mut self.rng);
+            }
+            self.dial_kept(now);
+            next.push(now + self.state.params.delta / 4);
         }
         let waits = |id: &MemberId| self.contacts.is_contact(id) && !self.contacts.synced.contains(id);
         if self.links.keys().any(waits) {

@@ -161,6 +161,7 @@ mod on {
             R16Confirmed: "R16: joined with enough contacts",
             R16Unconfirmed: "R16: joined with all that answer",
             R16Alone: "R16: joined without a contact",
+            R16More: "R16: further members of an earlier view become contacts",
             R16Seed: "R16: a seed is tried again",
             Heal: "heal: a member that is down is dialled",
             Left: "leave: a note says goodbye",

@@ -171,6 +171,9 @@ impl World {
             Action::Dial { member, addr } => {
                 self.record(8, node, Some(&member), &[]);
                 self.nodes[node].dialing.insert(member);
+                if let Some(peer) = self.find(&member) {
+                    *self.dialed.entry((node, peer)).or_default() += 1;
+                }
                 self.dial(node, addr, Some(member), None);
             }
             Action::DialSeed { seed } => {

@@ -117,6 +117,8 @@ pub struct World {
     pub(crate) generations: BTreeMap<(usize, usize), u32>,
     /// How many dials each directed pair had.
     pub(crate) dials: BTreeMap<(usize, usize), u64>,
+    /// How many of them the member itself asked for, by whom it meant.
+    pub(crate) dialed: BTreeMap<(usize, usize), u64>,
     /// Looked up, never walked.
     pub(crate) by_id: HashMap<MemberId, usize>,
     pub(crate) by_addr: HashMap<SocketAddr, usize>,
@@ -151,6 +153,7 @@ impl World {
             faults,
             generations: BTreeMap::new(),
             dials: BTreeMap::new(),
+            dialed: BTreeMap::new(),
             by_id: HashMap::new(),
             by_addr: HashMap::new(),
             observed: Vec::new(),
@@ -311,9 +314,9 @@ impl World {
         self.nodes[index].had_records
     }
 
-    /// How many dials each directed pair had.
-    pub(crate) fn dials(&self) -> &BTreeMap<(usize, usize), u64> {
-        &self.dials
+    /// How often each member has dialled each other as such, not as a seed.
+    pub(crate) fn dialed(&self) -> &BTreeMap<(usize, usize), u64> {
+        &self.dialed
     }
 
     /// The rings on which a running member lets itself be accused.

@@ -8,11 +8,16 @@ use super::{
     circles::{Circles, state},
 };
 use crate::run::Scene;
-use ifrit_core::view::{Explanation, State, View};
+use ifrit_core::{
+    time::Mono,
+    view::{Explanation, State, View},
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Duty {
     circles: Circles,
+    /// By member: since when it has been healthy and joined without a break.
+    ready: Vec<Option<Mono>>,
 }
 
 impl Invariant for Duty {
@@ -21,6 +26,12 @@ impl Invariant for Duty {
     }
 
     fn look(&mut self, scene: &Scene<'_>, found: &mut Found) {
+        self.ready.resize(scene.world.len(), None);
+        for (member, since) in self.ready.iter_mut().enumerate() {
+            let joined = scene.view(member).is_some_and(|view| view.joined());
+            let ready = joined && scene.truth.is_healthy(member, scene.now());
+            *since = ready.then(|| since.unwrap_or(scene.now()));
+        }
         let calm = scene.truth.last_disturbance + scene.bound() * 2;
         if scene.now() < calm || scene.world.net.loss_ppm > 0 {
             return;
@@ -55,7 +66,8 @@ impl Duty {
             let Some(closest) = self.circles.before(ring, subject).find(live) else { continue };
             let is_there =
                 case.accusations.iter().any(|charge| charge.valid && charge.accusation.ring == ring);
-            if scene.truth.is_healthy(closest, scene.now()) && !is_there {
+            let ready = self.ready[closest].is_some_and(|since| since + scene.bound() < scene.now());
+            if ready && !is_there {
                 let detail = format!(
                     "{observer} holds no accusation of {subject} on ring {ring}, which is the duty of {closest}"
                 );

@@ -46,10 +46,12 @@ impl Invariant for RingsOff {
     }
 
     fn look(&mut self, scene: &Scene<'_>, found: &mut Found) {
-        let accused: Vec<_> = self.charges.keys().copied().collect();
-        for member in accused {
+        for member in 0..scene.world.len() {
             let Some(mask) = scene.world.own_mask(member) else { continue };
-            let before = self.masks.insert(member, mask).unwrap_or_else(|| Mask::all(scene.params.rings));
+            let before = self.masks.insert(member, mask).unwrap_or(mask);
+            if !self.charges.contains_key(&member) && mask == before || !scene.truth.facts[member].correct {
+                continue;
+            }
             let mut charges = self.charges.remove(&member).unwrap_or_default();
             for (accusation, seen) in &mut charges {
                 if seen.is_none() && self.is_answerable(scene, member, accusation) {
