@@ -6,6 +6,18 @@
 use crate::{adversary::STRATEGIES, rng};
 use std::fmt::Write as _;
 
+/// How such a scenario is named where a file is asked for: `generated:SEED`.
+pub fn name(seed: u64) -> String {
+    format!("{NAME}{seed}")
+}
+
+/// The seed in such a name.
+pub fn seed_of(name: &str) -> Option<u64> {
+    name.strip_prefix(NAME)?.parse().ok()
+}
+
+const NAME: &str = "generated:";
+
 /// The scenario of `seed`, as a file.
 pub fn scenario(seed: u64) -> String {
     let mut dice = Dice(rng::mix(seed ^ 0x6966_7269_7400));

@@ -6,14 +6,17 @@ use super::{
     reproduce,
 };
 use anstream::println;
-use ifrit_sim::{run::Outcome, scenario::Scenario};
+use ifrit_sim::{generate, run::Outcome, scenario::Scenario};
 use std::{num::NonZero, path::PathBuf, thread};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The scenarios, TOML.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "generated")]
     files: Vec<PathBuf>,
+    /// Random small scenarios, one per seed; each is `generated:SEED` wherever a file is asked for.
+    #[arg(long, requires = "seeds")]
+    generated: bool,
     /// So many seeds from 0 on, or a range like `100..200`; without it, those of each scenario.
     #[arg(long, value_parser = seeds)]
     seeds: Option<Seeds>,
@@ -47,6 +50,10 @@ pub(crate) fn run(args: &Args) -> Done {
         let scenario = Scenario::read(file, args.members).map_err(|error| error.to_string())?;
         let seeds = args.seeds.as_ref().map_or(scenario.seeds, |seeds| seeds.0.clone().collect());
         all.extend(seeds.into_iter().map(|seed| Job { file: file.clone(), seed, members: args.members }));
+    }
+    if let Some(Seeds(seeds)) = args.seeds.as_ref().filter(|_| args.generated) {
+        let job = |seed| Job { file: generate::name(seed).into(), seed, members: args.members };
+        all.extend(seeds.clone().map(job));
     }
     let at_once = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
     let mut told = Vec::new();

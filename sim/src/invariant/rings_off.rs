@@ -33,6 +33,7 @@ impl Invariant for RingsOff {
         match &what.notice {
             Notice::AccusedMyself { accusation } if scene.truth.facts[what.observer].correct => {
                 self.circles.fill(scene);
+                self.troubled.insert(what.observer, what.at);
                 let seen = self.is_answerable(scene, what.observer, accusation).then_some(what.at);
                 self.charges.entry(what.observer).or_default().push((Arc::clone(accusation), seen));
             }

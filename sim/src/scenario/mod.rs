@@ -52,6 +52,7 @@ pub use read::Error;
 
 use crate::{
     full::Stack,
+    generate,
     net::Latency,
     network::Crypto,
     world::{Setup, World},
@@ -197,12 +198,16 @@ impl PartialEq for Line {
 }
 
 impl Scenario {
-    /// Reads and checks a file; `members` overrides its own.
+    /// Reads and checks a file; `members` overrides its own. `generated:SEED` is no file, but that seed's random
+    /// [scenario](crate::generate).
     ///
     /// # Errors
     /// What is wrong with it, or that it cannot be read.
     pub fn read(path: &Path, members: Option<usize>) -> Result<Self, Error> {
         let file = path.display().to_string();
+        if let Some(seed) = generate::seed_of(&file) {
+            return Self::parse(&file, &generate::scenario(seed), members);
+        }
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&file, &text, members),
             Err(error) => Err(Error { file, line: 0, key: String::new(), reason: error.to_string() }),
