@@ -1,0 +1,101 @@
+//! Proof that the checks bite (DESIGN section 7): every planted bug is caught, and a sweep reaches every mark.
+//!
+//! Only with `--cfg ifrit_bug`, which `.ci/bug-rustc` sets: `RUSTC_WORKSPACE_WRAPPER=$PWD/.ci/bug-rustc cargo test -p ifrit-sim
+//! --test bugs -- --nocapture`. Debug oracles are off in that build: it is invariants and expectations that must catch.
+//! With `EXPLORE=N` the first test tries N generated seeds for each bug that its list does not settle.
+#![cfg(ifrit_bug)]
+
+mod list;
+
+use ifrit_core::planted::{Bug, Mark, plant, take_count};
+use ifrit_sim::{
+    generate,
+    run::{self, Options, Outcome},
+    scenario::Scenario,
+};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Mutex, MutexGuard},
+};
+
+/// The bug that is on, and the counts of marks, are the whole process's.
+static PROCESS: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    PROCESS.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Runs `generated:SEED`, or a file beside this one with all its seeds.
+fn outcomes(name: &str) -> Vec<Outcome> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bugs").join(name);
+    let is_file = generate::seed_of(name).is_none();
+    let scenario = Scenario::read(if is_file { &path } else { Path::new(name) }, None).expect("a scenario");
+    let run = |seed: &u64| run::run(&scenario, *seed, Options::default()).expect("it can be run");
+    scenario.seeds.iter().map(run).collect()
+}
+
+/// What was violated first.
+fn caught_by(outcomes: &[Outcome]) -> Option<String> {
+    let broken =
+        outcomes.iter().filter(|outcome| !outcome.passed()).find_map(|outcome| outcome.violations.first());
+    broken.map(|broken| format!("{}: {}", broken.invariant, broken.detail))
+}
+
+fn with_bug(bug: Bug, name: &str) -> Option<String> {
+    plant(Some(bug));
+    let caught = caught_by(&outcomes(name));
+    plant(None);
+    caught
+}
+
+#[test]
+fn every_planted_bug_is_caught() {
+    let _alone = alone();
+    let more: u64 = std::env::var("EXPLORE").map_or(0, |many| many.parse().expect("a number"));
+    let (mut missed, mut used) = (Vec::new(), BTreeSet::new());
+    println!("{:20} {:20} caught by", "bug", "scenario");
+    for bug in Bug::ALL.iter().copied() {
+        let listed =
+            list::SCENARIOS.iter().filter(|(listed, _)| *listed == bug).flat_map(|(_, names)| names.iter());
+        let names = listed.map(|name| (*name).to_owned()).chain((0..more).map(generate::name));
+        match names.into_iter().find_map(|name| with_bug(bug, &name).map(|how| (name, how))) {
+            Some((name, how)) => {
+                println!("{:20} {name:20} {}", format!("{bug:?}"), how.chars().take(110).collect::<String>());
+                used.insert(name);
+            }
+            None => {
+                println!("{:20} NOT CAUGHT: {}", format!("{bug:?}"), bug.about());
+                missed.push(bug);
+            }
+        }
+    }
+    for name in used {
+        assert_eq!(caught_by(&outcomes(&name)), None, "{name} passes without a bug");
+    }
+    missed.retain(|bug| !list::UNCAUGHT.contains(bug));
+    assert_eq!(missed, [], "not caught");
+}
+
+/// The sweep is long enough to reach everything that the rules say.
+#[test]
+fn a_sweep_of_256_seeds_reaches_every_mark() {
+    const SEEDS: u64 = 256;
+    let _alone = alone();
+    Mark::ALL.iter().for_each(|mark| _ = take_count(*mark));
+    let mut seeds = vec![0; Mark::ALL.len()];
+    for seed in 0..SEEDS {
+        let name = generate::name(seed);
+        assert_eq!(caught_by(&outcomes(&name)), None, "{name}");
+        Mark::ALL.iter().zip(&mut seeds).for_each(|(mark, seeds)| *seeds += u64::from(take_count(*mark) > 0));
+    }
+    let mut marks: Vec<_> = Mark::ALL.iter().zip(seeds).map(|(mark, seeds)| (seeds, *mark)).collect();
+    marks.sort();
+    println!("the rarest of {} marks, by how many of {SEEDS} seeds reach them:", marks.len());
+    marks.iter().take(12).for_each(|(seeds, mark)| println!("{seeds:5} {mark:?}: {}", mark.about()));
+    let never: Vec<_> = marks.iter().filter(|(seeds, _)| *seeds == 0).map(|(_, mark)| *mark).collect();
+    assert_eq!(
+        never.iter().filter(|mark| !list::UNREACHED.contains(mark)).collect::<Vec<_>>(),
+        Vec::<&Mark>::new()
+    );
+}
