@@ -38,7 +38,7 @@ impl World {
         let process = &mut self.nodes[node];
         process.life += 1;
         process.fate = Fate::Running;
-        process.had_records = !birth.stored.records.is_empty() || birth.view.is_some();
+        process.had_records = !birth.stored.records.is_empty() || !birth.view.is_empty();
         match self.setup.stack {
             Stack::Node => self.start_whole(node),
             Stack::Core => {
