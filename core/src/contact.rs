@@ -186,6 +186,7 @@ impl Member {
         self.monitor.on_link(&member, now.mono);
         self.greet(member, now.mono);
         if was_out {
+            self.state.healed = Some(now.mono);
             self.contacts.heal_wait = self.state.params.heal_period;
         }
         if dialed && was_out {

@@ -3,6 +3,7 @@
 use crate::{
     accusation::Accusation,
     action::{Misbehaviour, Notice},
+    crypto::Hash,
     event::Lane,
     id::MemberId,
     limits::{
@@ -10,7 +11,7 @@ use crate::{
     },
     member::Member,
     outbox::Out,
-    state::Ix,
+    state::{Ix, State},
     time::{Mono, Now},
     wire::{Brief, Bundle, Datagram, Frame, FrameError, Summary, Want, brief, held},
 };
@@ -19,6 +20,9 @@ use alloc::{
     vec::Vec,
 };
 use core::time::Duration;
+
+/// How far a push looks round a ring for somebody who seems well.
+const BESIDE: usize = 16;
 
 /// What waits to be announced or pulled.
 #[derive(Debug, Default)]
@@ -159,7 +163,7 @@ impl Member {
         let to = if ix == self.my_ix && self.own.leaving {
             self.links.keys().copied().collect()
         } else {
-            self.some_neighbours(from)
+            self.relays(ring_of(self.state.roster[ix].note.hash(), self.network.rings), from)
         };
         to.into_iter().for_each(|peer| {
             self.send(peer, Lane::Urgent, frame.clone());
@@ -221,15 +225,45 @@ impl Member {
 
     fn push_accusation(&mut self, accusation: &Accusation, now: Now) {
         let frame = self.accusation_frame(accusation, false, now.mono);
-        for peer in self.some_neighbours(None) {
+        for peer in self.relays(ring_of(accusation.hash(), self.network.rings), None) {
             self.send(peer, Lane::Urgent, frame.clone());
         }
     }
 
-    /// `FAN_OUT` neighbours with a link, by chance, other than `but`.
+    /// R7: to whom a record is pushed, `FAN_OUT` in all: the next before and after this member on one ring, which is the same
+    /// ring for that record at every member, and others by chance, but not to `but`, from whom it came.
+    ///
+    /// By chance alone one member in fifty is not reached at all, and has it from the next digests only. Round the ring
+    /// nobody is left out, but where one crashed or lies; and who would cut one off there does not know the ring before.
+    fn relays(&mut self, ring: u8, but: Option<MemberId>) -> Vec<MemberId> {
+        let State { rings, roster, .. } = &self.state;
+        let well = |ix: &Ix| self.is_well(&self.state.id(*ix)) && !self.state.is_out(*ix);
+        let after = rings.successors(roster, ring, &self.me).take(BESIDE).find(well);
+        let before = rings.predecessors(roster, ring, &self.me).take(BESIDE).find(well);
+        let mut relays: Vec<MemberId> = after.into_iter().chain(before).map(|ix| self.state.id(ix)).collect();
+        relays.dedup();
+        relays.retain(|id| Some(*id) != but);
+        for peer in self.some_neighbours(but) {
+            if relays.len() < self.state.params.fan_out && !relays.contains(&peer) {
+                relays.push(peer);
+            }
+        }
+        relays
+    }
+
+    /// Whether it has a link, answered the last ping of ours, and nobody accuses it.
+    fn is_well(&self, id: &MemberId) -> bool {
+        let accused = || self.state.roster.ix(id).is_some_and(|ix| self.state.is_accused(ix));
+        self.links.contains_key(id) && !self.monitor.is_silent(id) && !accused()
+    }
+
+    /// `FAN_OUT` neighbours with a link, by chance, other than `but`; those that seem well if there are enough.
     fn some_neighbours(&mut self, but: Option<MemberId>) -> Vec<MemberId> {
         let linked = |id: &&MemberId| self.links.contains_key(*id) && Some(**id) != but;
         let mut all: Vec<MemberId> = self.monitor.neighbours.iter().filter(linked).copied().collect();
+        if all.iter().filter(|id| self.is_well(id)).count() >= self.state.params.fan_out {
+            all.retain(|id| self.is_well(id));
+        }
         if all.is_empty() {
             // Before it is joined a member has contacts only.
             all = self.links.keys().filter(|id| Some(**id) != but).copied().collect();
@@ -530,6 +564,11 @@ impl Member {
             self.send(peer, Lane::Urgent, frame.clone());
         }
     }
+}
+
+/// The ring round which a record is pushed.
+fn ring_of(record: &Hash, rings: u8) -> u8 {
+    record[0] % rings
 }
 
 fn bundle_len(bundle: &Bundle<'_>) -> usize {

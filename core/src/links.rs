@@ -157,6 +157,8 @@ struct Dial {
     next: Mono,
     wait: Duration,
     turn: usize,
+    /// The last one came to nothing.
+    vain: bool,
 }
 
 impl Dials {
@@ -168,12 +170,12 @@ impl Dials {
             next: now,
             wait: DIAL_WAIT_MIN,
             turn: 0,
+            vain: false,
         });
         if dial.flying.is_some() || dial.next > now && !planted!(Redials) {
             return None;
         }
-        dial.flying = Some(now);
-        dial.begun = now;
+        (dial.flying, dial.begun, dial.vain) = (Some(now), now, false);
         dial.next = now + dial.wait;
         dial.wait = (dial.wait * 2).min(DIAL_WAIT_MAX);
         dial.turn += 1;
@@ -193,7 +195,20 @@ impl Dials {
     /// It came to nothing.
     pub(crate) fn failed(&mut self, member: &MemberId) {
         if let Some(dial) = self.members.get_mut(member) {
-            dial.flying = None;
+            dial.vain |= dial.flying.take().is_some();
+        }
+    }
+
+    /// Whether a dial of the last 5 s came to nothing, whatever the reason: nobody there, or somebody else.
+    pub(crate) fn is_vain(&self, member: &MemberId, now: Mono) -> bool {
+        let dial = self.members.get(member);
+        dial.is_some_and(|dial| dial.vain && now.since(dial.begun) < DIAL_WAIT_MIN)
+    }
+
+    /// The member is somewhere else now: what failed says nothing any more.
+    pub(crate) fn moved(&mut self, member: &MemberId) {
+        if let Some(dial) = self.members.get_mut(member) {
+            dial.vain = false;
         }
     }
 
@@ -202,13 +217,15 @@ impl Dials {
     pub(crate) fn completed(&mut self, member: &MemberId) -> bool {
         let Some(dial) = self.members.get_mut(member) else { return false };
         (dial.wait, dial.next) = (DIAL_WAIT_MIN, dial.begun + DIAL_WAIT_MIN);
+        dial.vain = false;
         dial.flying.take().is_some()
     }
 
     /// After misbehaviour: the longest wait at once.
     pub(crate) fn back_off(&mut self, member: MemberId, now: Mono) {
         let next = now + DIAL_WAIT_MAX;
-        self.members.insert(member, Dial { flying: None, begun: now, next, wait: DIAL_WAIT_MAX, turn: 0 });
+        let dial = Dial { flying: None, begun: now, next, wait: DIAL_WAIT_MAX, turn: 0, vain: false };
+        self.members.insert(member, dial);
     }
 
     /// Forgets what no longer matters.
@@ -322,6 +339,20 @@ mod tests {
         assert!(dials.begin(PEER, at(41_000)).is_none(), "it waits for 40 s");
         assert!(!dials.completed(&PEER), "the peer dialled");
         assert!(dials.begin(PEER, at(41_000)).is_some());
+    }
+
+    #[test]
+    fn r5_a_dial_that_failed_is_in_vain_for_5_s_or_until_the_member_is_elsewhere() {
+        let mut dials = Dials::default();
+        assert!(dials.begin(PEER, at(0)).is_some());
+        assert!(!dials.is_vain(&PEER, at(10)), "it is under way");
+        dials.failed(&PEER);
+        assert!(dials.is_vain(&PEER, at(4_999)) && !dials.is_vain(&PEER, at(5_000)));
+        dials.moved(&PEER);
+        assert!(!dials.is_vain(&PEER, at(20)));
+        assert!(dials.begin(PEER, at(5_000)).is_some() && dials.completed(&PEER));
+        dials.failed(&PEER);
+        assert!(!dials.is_vain(&PEER, at(5_010)), "a link that ends is no dial that failed");
     }
 
     #[test]

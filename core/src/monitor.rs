@@ -197,6 +197,11 @@ impl Monitor {
         }
     }
 
+    /// Whether it left the last ping unanswered.
+    pub(crate) fn is_silent(&self, id: &MemberId) -> bool {
+        self.watched.get(id).is_some_and(|watch| watch.misses > 0)
+    }
+
     /// When there is something to do next.
     pub(crate) fn next(&self) -> Option<Mono> {
         self.queue.first().map(|(at, _)| *at)

@@ -37,12 +37,14 @@ impl Member {
             self.out.push(Out::Datagram { to: member, token, bytes });
             return;
         }
-        // A dial that does not complete in the ping's time is a miss; one that is withheld is none (R5, R12).
+        // A dial that does not complete in the ping's time is a miss; one that is withheld is none (R5, R12), unless the
+        // last one failed just now: somebody else who answers at a crashed member's address must not keep it in longer
+        // than nobody does.
         mark!(R5DialMiss);
         if planted!(NoLinkNoMiss) {
             self.dial(member, now);
             self.monitor.on_withheld(&member, now + timeout);
-        } else if self.dials.flying(&member).is_some() {
+        } else if self.dials.flying(&member).is_some() || self.dials.is_vain(&member, now) {
             self.monitor.on_sent(&member, now, timeout);
         } else if self.dial(member, now) {
             self.monitor.on_sent(&member, now, timeout * FIRST_DIAL);

@@ -59,6 +59,8 @@ pub(crate) struct State {
     shaken: bool,
     /// Ages stand still since then (R4).
     frozen: Option<Mono>,
+    /// When a link to somebody who was out here came up last (R6).
+    pub(crate) healed: Option<Mono>,
     live: usize,
     /// What debug builds may spend on [`oracle`].
     oracle_credit: usize,
@@ -99,6 +101,7 @@ impl State {
             rank: 0,
             shaken: false,
             frozen: (!planted!(AgesBeforeJoin)).then_some(now),
+            healed: None,
             live: 0,
             oracle_credit: 0,
             changed: true,

@@ -260,8 +260,13 @@ impl State {
     }
 
     /// R6: Down without support, for the detection bound + 2Δ, in which the new monitor pings it.
+    ///
+    /// What falls within 4Δ after a heal is held for 4Δ only, the time of the heal's walk, which brings what others hold
+    /// against it: whoever was cut off alone holds nearly all others down, most of whom never hear of it.
     fn hold(&mut self, ix: Ix, now: Mono) {
-        let until = now + self.params.detection + self.params.delta * 2;
+        let walk = self.params.delta * 4;
+        let healed = self.healed.is_some_and(|at| now.since(at) <= walk);
+        let until = now + if healed { walk } else { self.params.detection + self.params.delta * 2 };
         if let Some(case) = self.cases.get_mut(&ix) {
             case.rank = Some(0);
             if case.hold.is_none() {

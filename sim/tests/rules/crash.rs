@@ -74,6 +74,24 @@ fn r5_monitors_take_turns_so_that_a_crash_is_seen_within_one_period() {
 }
 
 #[test]
+fn r7_a_push_leaves_nobody_to_the_digests() {
+    let mut world = settled(120, 23, 6);
+    let crashed = world.now();
+    world.crash(7);
+    all_notice(&mut world, &[7]);
+    let accused: Vec<Mono> = world
+        .since(crashed)
+        .iter()
+        .filter(|seen| matches!(seen.notice, Notice::Accused { .. }))
+        .map(|seen| seen.at)
+        .collect();
+    assert_eq!(accused.len(), 119);
+    let last = accused[118].since(accused[0]);
+    // Twelve hops of at most 5 ms. By chance alone two or three of them waited for a digest, up to 400 ms.
+    assert!(last.as_millis() <= 60, "the last heard of it {last:?} after the first");
+}
+
+#[test]
 fn r5_clocks_that_disagree_or_jump_cost_evenness_only() {
     let mut world = settled(30, 23, 3);
     (0..30).for_each(|node| world.skew(node, node as i64 * 1013 - 9000));

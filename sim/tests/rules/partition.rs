@@ -47,6 +47,13 @@ fn heal_after_one_member_was_alone() {
 }
 
 #[test]
+fn r6_whoever_was_alone_among_many_does_not_hold_them_out() {
+    let mut world = settled(60, 23, 4);
+    part(&mut world, &[vec![5], (0..60).filter(|node| *node != 5).collect()], s(40));
+    world.settles_within(HEAL);
+}
+
+#[test]
 fn heal_after_thirds() {
     let mut world = settled(15, 7, 1);
     part(&mut world, &[(0..5).collect(), (5..10).collect(), (10..15).collect()], s(60));
