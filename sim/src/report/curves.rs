@@ -26,6 +26,10 @@ pub(super) fn convergence(chronicle: &Chronicle) -> Markup {
     let wrong = Scale { from: 0.0, to: nice(most.max(1) as f64), start: bottom, end: below };
     let samples = &chronicle.samples;
     let end = samples.last().map_or(0.0, |sample| sample.at_s);
+    let lies = chronicle.bands.iter().any(|band| band.kind == "lie");
+    let faults = || chronicle.bands.iter().filter(|band| band.kind != "lie");
+    let lasts = faults().any(|band| band.until_s != Some(band.from_s));
+    let moments = faults().any(|band| band.until_s == Some(band.from_s));
     let low = seen(samples, |sample| sample.view.min.into());
     let high = seen(samples, |sample| sample.view.max.into());
     let from =
@@ -54,7 +58,9 @@ pub(super) fn convergence(chronicle: &Chronicle) -> Markup {
         }
         p.legend {
             (key("mean", "mean view")) (key("spread", "smallest to largest view")) (key("expected", "as it should be"))
-            (key("lie band", "somebody lies")) (key("fault band", "a fault lasts")) (key("mark", "a fault at one moment"))
+            @if lies { (key("lie band", "somebody lies")) }
+            @if lasts { (key("fault band", "a fault lasts")) }
+            @if moments { (key("mark", "a fault at one moment")) }
         }
         @if lanes.hidden > 0 {
             p.soft { (number::plural(lanes.hidden, "further event")) " had no room above the curves." }

@@ -118,6 +118,8 @@ impl Watch for Watched {
             Action::Dial { .. } | Action::DialSeed { .. } => self.count("dials"),
             Action::HangUp { .. } => self.count("links that it closed"),
             Action::Notify(notice) => {
+                // What it says at its start comes before any event.
+                self.moment(now);
                 let (kind, words) = words(notice);
                 self.count(kind);
                 let at = now.mono.since(self.start).as_secs_f64();

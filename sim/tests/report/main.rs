@@ -2,6 +2,7 @@
 
 mod browser;
 mod made_up;
+mod recorded;
 
 use browser::{Browser, Scheme, WIDTH};
 use ifrit_sim::{
@@ -180,4 +181,33 @@ fn the_partition_is_drawn_as_it_was() {
     assert!(chronicle.observers.cells.iter().all(|row| row[19] == 506), "50 of 99 are wrong");
     let Some(browser) = Browser::find() else { return };
     look_at(&browser, "partition", &report::page(&chronicle));
+}
+
+#[test]
+fn a_recorded_member_has_a_page() {
+    let (trace, verifier) = recorded::trace();
+    let page = report::member_page(&trace, verifier.clone()).expect("a recorded run");
+    for text in [
+        "✓ replays",
+        "the run ended in good order",
+        "it has joined",
+        " is down: ",
+        "members that went down",
+        "links",
+    ] {
+        assert!(page.contains(text), "the page lacks {text}");
+    }
+    assert!(
+        page.contains("<span class=\"when\">0 s</span> <span>it has joined")
+            || page.contains("<span class=\"when\">0 s</span><span>it has joined")
+    );
+    let cut = report::member_page(&trace[..trace.len() / 2], verifier.clone()).expect("its first half");
+    assert!(cut.contains("✓ replays") && cut.contains("then the record was cut"));
+    let mut damaged = trace.clone();
+    damaged[trace.len() / 2] ^= 1;
+    let damaged = report::member_page(&damaged, verifier.clone()).expect("what came before the damage");
+    assert!(damaged.contains("✗ does not replay") && damaged.contains("is damaged"));
+    assert!(report::member_page(b"ifrit tr", verifier).is_err());
+    let Some(browser) = Browser::find() else { return };
+    look_at(&browser, "member", &page);
 }
