@@ -471,7 +471,7 @@ impl Member {
         let mut size = 0;
         let state_bytes = self.state.roster.len() as u64 * 1024;
         for want in wants {
-            let Some(bundle) = self.serve(want) else { continue };
+            let Some(bundle) = self.serve(want, now.mono) else { continue };
             let bytes = bundle_len(&bundle);
             if size > 0 && size + bytes > PAGE {
                 frames.push((Frame::Records(core::mem::take(&mut page)).encode(), size));
@@ -500,7 +500,7 @@ impl Member {
         spent
     }
 
-    fn serve(&self, want: &Want) -> Option<Bundle<'_>> {
+    fn serve(&self, want: &Want, now: Mono) -> Option<Bundle<'_>> {
         let ix = self.state.roster.by_brief(&want.id)?;
         let note = &self.state.roster[ix].note;
         let newer = want.lacks(note.epoch(), note.hash());
@@ -516,7 +516,10 @@ impl Member {
         if accusations.is_empty() && !newer && !want.certificate && want.accusations.is_none() {
             return None;
         }
-        Some(self.bundle(ix, want.certificate, newer || want.certificate, &accusations))
+        // R14: the peer has the rest, so a renewed certificate may be what its leaf differs by.
+        let renewed = accusations.is_empty() && !newer && self.state.roster[ix].renewed;
+        let certificate = want.certificate || renewed || newer && self.is_new(ix, now);
+        Some(self.bundle(ix, certificate, newer || want.certificate, &accusations))
     }
 
     /// Timed work of gossip.

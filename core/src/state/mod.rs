@@ -215,6 +215,7 @@ impl State {
         self.untils.remove(&(peer.until, ix));
         self.untils.insert((until, ix));
         (peer.until, peer.certificate) = (until, certificate);
+        (peer.known, peer.renewed) = (now.mono, true);
         self.leaf(ix);
     }
 
@@ -228,7 +229,16 @@ impl State {
         let id = note.id();
         let standing = Standing::said_by(&note);
         let epoch = note.epoch();
-        let peer = Peer { certificate, note, standing, since: now, until, troubled: now, known: now };
+        let peer = Peer {
+            certificate,
+            note,
+            standing,
+            since: now,
+            until,
+            troubled: now,
+            known: now,
+            renewed: false,
+        };
         let ix = self.roster.insert(peer);
         self.newcomers.push(ix);
         self.untils.insert((until, ix));
@@ -272,6 +282,9 @@ impl State {
         let was = peer.standing;
         self.untils.remove(&(peer.until, ix));
         self.untils.insert((until, ix));
+        if certificate.der() != peer.certificate.der() {
+            (peer.known, peer.renewed) = (now, true);
+        }
         (peer.until, peer.certificate, peer.note) = (until, certificate, note);
         let mut accused = false;
         if newer

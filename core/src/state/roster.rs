@@ -47,8 +47,10 @@ pub(crate) struct Peer {
     pub(crate) until: Mono,
     /// The last moment at which it was accused, out or unknown here (R3).
     pub(crate) troubled: Mono,
-    /// When it came into the roster.
+    /// When its certificate came.
     pub(crate) known: Mono,
+    /// Whether that is not the first one (R14): peers that have all else may lack it.
+    pub(crate) renewed: bool,
 }
 
 /// Places that are copied together when one of them is changed in a roster that shares them.

@@ -176,6 +176,25 @@ fn r9_leases_are_renewed() {
 }
 
 #[test]
+fn r14_a_renewed_certificate_reaches_all_and_when_it_ends_all_forget_its_member() {
+    let mut world = settled(10, 7, 1);
+    world.certify(3, s(60));
+    let all_hold = |world: &World| {
+        let held = |node| world.member(node).view().certificate(&world.id(3)) == Some(world.certificate(3));
+        world.correct().into_iter().all(held)
+    };
+    assert!(
+        world.run_until_condition(s(10), all_hold).is_some(),
+        "it comes by gossip, not only to newcomers"
+    );
+    world.settles_within(s(10));
+    world.run_for(s(60) + world.params().allowance + s(10));
+    let others = world.correct().into_iter().filter(|node| *node != 3);
+    assert_eq!(others.filter(|node| world.sees_live(*node, 3)).count(), 0, "{}", world.explain());
+    assert_eq!(world.removals(Mono(0)), [], "it has ended; nobody accuses it");
+}
+
+#[test]
 fn r9_an_old_note_of_a_departed_member_is_nobody_to_a_newcomer() {
     let mut world = World::new(short_lease(12, 2));
     (0..11).for_each(|node| world.start(node));
