@@ -17,6 +17,8 @@ pub(super) struct Figures {
     /// Who has held whom live in both their lives: the first sight is no change.
     met: Views,
     healthy: u64,
+    /// The first epoch of each member's present life; 0 of the first life.
+    born: Vec<u64>,
     /// By disturbed subject and observer.
     disturbed: BTreeMap<usize, Vec<u16>>,
     crashes: BTreeMap<usize, Crash>,
@@ -57,6 +59,7 @@ impl Figures {
             removals: FalseRemovals::default(),
             met: Views::new(members),
             healthy: 0,
+            born: vec![0; members],
             disturbed: BTreeMap::new(),
             crashes: BTreeMap::new(),
             detected: Vec::new(),
@@ -73,10 +76,18 @@ impl Figures {
         }
     }
 
-    /// A process starts.
-    pub(super) fn starts(&mut self, member: usize, now: Mono) {
+    /// A process starts. Who holds its last life live still has met it; all others will.
+    pub(super) fn starts(&mut self, member: usize, views: &Views, now: Mono) {
         self.traffic[member].since = Some(now);
         self.crashes.remove(&member);
+        for observer in 0..self.traffic.len() {
+            self.met.set(observer, member, views.live(observer, member), now);
+        }
+    }
+
+    /// A process that has started speaks from this epoch on.
+    pub(super) fn speaks(&mut self, member: usize, epoch: u64) {
+        self.born[member] = epoch;
     }
 
     /// A process ends; with `crash` the others should find out.
@@ -84,9 +95,6 @@ impl Figures {
         let sender = &mut self.traffic[member];
         sender.ran += sender.since.take().map_or(Duration::ZERO, |since| now.since(since));
         self.met.clear(member, now);
-        for observer in 0..truth.facts.len() {
-            self.met.set(observer, member, false, now);
-        }
         for crash in self.crashes.values_mut() {
             crash.waiting[member] = false;
         }
@@ -102,9 +110,10 @@ impl Figures {
         }
     }
 
-    /// `observer` put `subject` Down.
-    pub(super) fn down(&mut self, observer: usize, subject: usize, truth: &Truth, now: Mono) {
-        if truth.is_healthy(observer, now)
+    /// `observer` put `subject` Down, for a note of this epoch. One of an earlier life was rightly accused.
+    pub(super) fn down(&mut self, observer: usize, subject: usize, epoch: u64, truth: &Truth, now: Mono) {
+        if epoch >= self.born[subject]
+            && truth.is_healthy(observer, now)
             && truth.is_healthy(subject, now)
             && self.removed.set(observer, subject, true, now)
         {

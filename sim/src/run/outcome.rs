@@ -22,7 +22,7 @@ pub struct Outcome {
     pub view: ViewSizes,
     /// The last moment at which some correct view was wrong; 0 if never, none if one is wrong still.
     pub converged_at_s: Option<f64>,
-    /// Correct, healthy members put Down by such.
+    /// Correct, healthy members put Down by such, for a note of their present life.
     pub false_removals: FalseRemovals,
     /// Changes between live and out.
     pub transitions: Transitions,

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     adversary::{self, Board, Plan},
+    brain::member_of,
     full::{self, Stack},
     invariant::{self, Found, Invariant},
     queue::Queue,
@@ -131,7 +132,7 @@ impl<'a> Runner<'a> {
         }
         for member in 0..self.scenario.members {
             stage.views.set(member, member, true, self.origin);
-            self.figures.starts(member, self.origin);
+            self.figures.starts(member, &stage.views, self.origin);
         }
         self.figures.begin(&self.stage.views, &self.stage.world);
         for (table, adversary) in self.scenario.adversary.iter().enumerate() {
@@ -255,8 +256,8 @@ impl<'a> Runner<'a> {
             self.expected.changed(observer, subject, live, now);
             self.figures.changed(observer, subject, live, truth, now);
         }
-        if matches!(told.notice, Notice::Down { .. }) {
-            self.figures.down(observer, subject, truth, now);
+        if let Notice::Down { accusation } = &told.notice {
+            self.figures.down(observer, subject, accusation.epoch, truth, now);
         }
     }
 
@@ -399,10 +400,13 @@ impl<'a> Runner<'a> {
     fn start(&mut self, member: usize, now: Mono) {
         let Stage { world, truth, views, .. } = &mut self.stage;
         (truth.facts[member].started, truth.facts[member].crashed) = (Some(now), None);
-        self.figures.starts(member, now);
+        self.figures.starts(member, views, now);
         views.clear(member, now);
         views.set(member, member, true, now);
         world.start(member);
+        if let Some(real) = world.brain(member).and_then(member_of) {
+            self.figures.speaks(member, real.view().epoch());
+        }
     }
 
     fn leave(&mut self, member: usize, now: Mono) {
