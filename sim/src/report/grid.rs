@@ -141,7 +141,7 @@ fn matrix(chronicle: &Chronicle) -> Markup {
                 }
             }
             text.axis-name x=(MARGIN) y="18" { "accused member →" }
-            text.axis-name x="14" y=(MARGIN) transform={ "rotate(90 14 " (MARGIN) ")" } { "accusing member →" }
+            text.axis-name x="5" y=(MARGIN) transform={ "rotate(90 5 " (MARGIN) ")" } { "accusing member →" }
             @for edge in drawn {
                 rect.pair-cell.(name(edge)) x=(at(edge.accused)) y=(at(edge.accuser)) width=(format!("{cell:.1}")) height=(format!("{cell:.1}")) {
                     title { (edge.accuser) " accused " (edge.accused) ": " (edge.count) ", answered " (edge.rebutted) ", put out by " (edge.downs) }

@@ -13,6 +13,8 @@ const CHORDS: usize = 400;
 const SMALL: usize = 40;
 /// Numbers of members that are not just ordinary, beyond which they would stand over each other.
 const NUMBERS: usize = 60;
+/// Room that a number takes along the ring.
+const NUMBER: f64 = 13.0;
 
 /// What is drawn for a member, the first that fits.
 fn class(tale: &Tale) -> &'static str {
@@ -74,7 +76,19 @@ fn picture(chronicle: &Chronicle, ring: &Ring, tales: &BTreeMap<usize, &Tale>) -
     let drawn: Vec<_> = chords.iter().take(CHORDS).rev().collect();
     let size = mark_size(ring.order.len());
     let specials = tales.values().filter(|tale| is_special(tale)).count();
-    let has_number = |tale: &Tale| ring.order.len() <= SMALL || specials <= NUMBERS && is_special(tale);
+    let wants_number = |member: &usize| {
+        ring.order.len() <= SMALL
+            || specials <= NUMBERS && tales.get(member).is_some_and(|tale| is_special(tale))
+    };
+    // Of two that would stand over each other, the first has its number; the other's is in the mark's title.
+    let apart = (NUMBER * count / (TAU * RADIUS)).ceil() as usize;
+    let mut numbered: Vec<usize> = Vec::new();
+    for place in (0..ring.order.len()).filter(|place| wants_number(&ring.order[*place])) {
+        if numbered.last().is_none_or(|last| place - last >= apart) {
+            numbered.push(place);
+        }
+    }
+    let has_number = |member: usize| numbered.binary_search(&places[&member]).is_ok();
     html! {
         figure {
             svg viewBox={ "0 0 " (SIZE) " " (SIZE) } role="img" aria-label=(told(ring, chords.len())) {
@@ -89,7 +103,7 @@ fn picture(chronicle: &Chronicle, ring: &Ring, tales: &BTreeMap<usize, &Tale>) -
                     @if let Some(tale) = tales.get(member) {
                         @let (x, y) = place(angle(*member), RADIUS);
                         g { title { (about(tale)) } (mark(class(tale), x, y, if class(tale) == "correct" { size } else { size.max(4.5) })) }
-                        @if has_number(tale) { (numeral(*member, angle(*member), ring.order.len() <= SMALL, is_special(tale))) }
+                        @if has_number(*member) { (numeral(*member, angle(*member), ring.order.len() <= SMALL, is_special(tale))) }
                     }
                 }
             }
