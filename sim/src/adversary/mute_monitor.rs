@@ -1,4 +1,4 @@
-//! Watches nobody and accuses nobody.
+//! Accuses nobody, whoever is silent.
 //!
 //! *Gain*: a crashed member whose monitors are all silent stays in every view. *Stopped by*: R5, each of at least t+1 enabled
 //! rings has a monitor of its own, and of t+1 one is correct; R6, whoever follows the crashed one signs too.
@@ -8,11 +8,11 @@ use crate::{
     tamper::{Hand, Tamper, Wire},
     wire::{Bundle, read_records, records},
 };
-use ifrit_core::{accusation::Accusation, id::MemberId, tags::DATAGRAM_PING};
+use ifrit_core::{accusation::Accusation, id::MemberId};
 
 pub(super) const STRATEGY: Strategy = Strategy {
     name: "mute-monitor",
-    about: "pings nobody, accuses nobody; stopped by one correct monitor among t+1 rings (R5)",
+    about: "accuses nobody, whoever is silent; stopped by one correct monitor among t+1 rings (R5)",
     params: &[],
     make: |_: Plan<'_>| Ok(Box::new(MuteMonitor)),
 };
@@ -22,10 +22,7 @@ struct MuteMonitor;
 
 impl Tamper for MuteMonitor {
     fn sends(&mut self, hand: &mut Hand<'_>, to: MemberId, wire: Wire<'_>) -> bool {
-        match wire {
-            Wire::Datagram(bytes) => bytes.first() != Some(&DATAGRAM_PING),
-            Wire::Frame(..) => mute(hand, to, wire),
-        }
+        mute(hand, to, wire)
     }
 }
 
