@@ -37,6 +37,8 @@ mod act;
 pub mod adversary;
 pub mod brain;
 pub mod check;
+#[doc = include_str!("checks.md")]
+pub mod checks {}
 pub mod chronicle;
 pub mod control;
 pub mod crypto;

@@ -2,7 +2,7 @@
 
 use super::{Found, Invariant, overdue::Overdue};
 use crate::run::Scene;
-use ifrit_core::certificate::Certificate;
+use ifrit_core::{certificate::Certificate, time::Mono, view::State};
 
 #[derive(Debug, Default)]
 pub(super) struct NeverOut {
@@ -23,7 +23,7 @@ impl Invariant for NeverOut {
         let missing = |_, word: usize, row: u64| expected[word] & !row;
         let connected = |observer, subject| scene.truth.connected(observer, subject);
         for (observer, subject) in self.overdue.look(scene, scene.bound(), missing, connected) {
-            if !is_expiring(scene, subject) {
+            if !is_expiring(scene, subject) && !is_gray(scene, subject) {
                 let state = scene.world.sees(observer, subject).map(|view| view.state);
                 let detail =
                     format!("{observer} holds {subject} out for more than {:?}: {state:?}", scene.bound());
@@ -31,6 +31,12 @@ impl Invariant for NeverOut {
             }
         }
     }
+}
+
+/// Whether it says of itself that it is gray after a trouble of its own: it serves a probation (R8).
+fn is_gray(scene: &Scene<'_>, member: usize) -> bool {
+    let own = scene.world.sees(member, member).map(|view| view.state);
+    own == Some(State::Gray) && scene.truth.facts[member].trouble != Mono(0)
 }
 
 /// Whether its certificate has ended, or may have by some clock.
