@@ -1,5 +1,6 @@
 //! The amplification that liars can cause (R3, R12): a correct member issues at most one note per Δ/2, with four at once; and in
-//! a run without faults, t liars or fewer get at most two answers per place that they hold, as `own` in the core states it.
+//! a run without faults, t liars or fewer get at most two answers on each ring of each correct member: the second disables it. `own` in the core states
+//! less, two for each place that a liar holds; but one that accuses over the accused gets answers from those behind too.
 
 use super::{Found, Invariant};
 use crate::run::Scene;
@@ -52,7 +53,8 @@ impl Invariant for NoteRate {
             return;
         }
         let periods = scene.now().0 / RING_BACK_MIN.as_nanos() as u64 + 1;
-        let allowed = 2 * liars as u64 * u64::from(scene.params.rings) * periods;
+        let correct = scene.truth.facts.len() - liars;
+        let allowed = 2 * correct as u64 * u64::from(scene.params.rings) * periods;
         let answers = self.past + self.lives.iter().map(|(_, answers)| answers).sum::<u64>();
         if answers > allowed {
             let detail = format!("{liars} liars got {answers} answers, {allowed} are the bound");

@@ -4,35 +4,46 @@ use ifrit_core::planted::{Bug, Mark};
 
 /// Each bug's scenarios: the first that fails catches it.
 pub(crate) const SCENARIOS: &[(Bug, &[&str])] = &[
-    (Bug::NonPredecessor, &["generated:1", "chain.toml"]),
-    (Bug::IgnoredMask, &["chain.toml", "slander.toml"]),
-    (Bug::SkipAccused, &["generated:2", "chain.toml"]),
-    (Bug::AccuserMatters, &["generated:2", "half.toml"]),
-    (Bug::Circle, &["half.toml", "grow.toml"]),
-    (Bug::LastAccuser, &["half.toml", "grow.toml"]),
-    (Bug::NarrowAnswer, &["chain.toml"]),
+    (Bug::NonPredecessor, &["generated:1"]),
+    (Bug::IgnoredMask, &["chain.toml"]),
+    (Bug::SkipAccused, &["generated:2"]),
+    (Bug::AccuserMatters, &["generated:2"]),
     (Bug::NoDisabling, &["slander.toml"]),
-    (Bug::UnanswerableDisables, &["chain.toml", "slander.toml"]),
-    (Bug::ExtraRing, &["masks.toml"]),
     (Bug::TimerSurvives, &["generated:1"]),
-    (Bug::FireFirst, &["racer.toml"]),
     (Bug::OwnDelta, &["generated:1"]),
     (Bug::FloodSetsBack, &["flood.toml"]),
-    (Bug::NoLinkNoMiss, &["half.toml"]),
-    (Bug::NoDuty, &["half.toml"]),
-    (Bug::NoHold, &["grow.toml"]),
-    (Bug::AccusationsFirst, &["half.toml"]),
-    (Bug::FailedBody, &["racer.toml"]),
-    (Bug::RefusalBlamed, &["half.toml", "chain.toml"]),
-    (Bug::Redials, &["half.toml"]),
-    (Bug::FirstOfEpoch, &["equivocator.toml"]),
-    (Bug::EmptyLeaf, &["half.toml"]),
-    (Bug::EpochRepeats, &["restart.toml"]),
-    (Bug::OneContact, &["generated:0", "generated:4", "generated:7"]),
+    (Bug::NoDuty, &["half.toml", "generated:8"]),
+    (Bug::FutureNotes, &["generated:21"]),
+    (Bug::RefusalBlamed, &["generated:1"]),
+    (Bug::EmptyLeaf, &["generated:1"]),
+    (Bug::EpochRepeats, &["generated:15"]),
+    (Bug::OneContact, &["generated:1"]),
 ];
 
-/// Bugs that no scenario here catches yet.
-pub(crate) const UNCAUGHT: &[Bug] = &[];
+/// Bugs that no scenario here catches yet: work that is left.
+pub(crate) const UNCAUGHT: &[Bug] = &[
+    Bug::Circle,
+    Bug::LastAccuser,
+    Bug::NarrowAnswer,
+    Bug::UnanswerableDisables,
+    Bug::ExtraRing,
+    Bug::FireFirst,
+    Bug::LateFires,
+    Bug::AgesBeforeJoin,
+    Bug::OwnLoss,
+    Bug::NoLinkNoMiss,
+    Bug::NoHold,
+    Bug::AccusationsFirst,
+    Bug::ParkedKept,
+    Bug::PastLease,
+    Bug::FailedBody,
+    Bug::GarbageSpends,
+    Bug::Redials,
+    Bug::FirstOfEpoch,
+    Bug::NewsCharged,
+    Bug::AnyKey,
+    Bug::NoJump,
+];
 
 /// Marks that small scenarios do not reach.
-pub(crate) const UNREACHED: &[Mark] = &[];
+pub(crate) const UNREACHED: &[Mark] = &[Mark::R4Saved, Mark::R9Renew, Mark::R12OutOfTurn, Mark::R14Renewed];

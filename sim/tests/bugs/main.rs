@@ -95,7 +95,7 @@ fn a_sweep_of_256_seeds_reaches_every_mark() {
     marks.sort();
     println!("the rarest of {} marks, by how many of {SEEDS} seeds reach them:", marks.len());
     marks.iter().take(12).for_each(|(seeds, mark)| println!("{seeds:5} {mark:?}: {}", mark.about()));
-    println!("failing seeds: {failed:?}");
+    assert_eq!(failed, Vec::<u64>::new(), "they fail with no bug on");
     let never: Vec<_> = marks.iter().filter(|(seeds, _)| *seeds == 0).map(|(_, mark)| *mark).collect();
     assert_eq!(
         never.iter().filter(|mark| !list::UNREACHED.contains(mark)).collect::<Vec<_>>(),
