@@ -1,4 +1,4 @@
-//! An application tested in the simulator: 64 shards, each owned by one live member, moved when members come and go.
+//! An application tested in the simulator: 1,024 shards, each owned by one live member, moved when members come and go.
 //!
 //! ```text
 //! cargo run -p ifrit-sim --example shards                                  # the liar scenario
@@ -18,7 +18,7 @@ use ifrit_sim::{
 };
 use std::{collections::BTreeSet, path::Path, process::ExitCode};
 
-const SHARDS: usize = 64;
+const SHARDS: usize = 1024;
 
 /// What one member believes: who lives, and so who owns what.
 #[derive(Clone, Debug, Default)]
