@@ -2,7 +2,7 @@
 //!
 //! To add one: a file beside this one with a type that implements [`Invariant`], and its line in [`all`].
 //!
-//! Checks judge by computations of their own, not by the core's: [`circles`] has the rings, [`overdue`] the age of what is
+//! Checks judge by computations of their own, not by the core's: `circles` has the rings, `overdue` the age of what is
 //! wrong. What costs more than a change is worth is looked at for a few members per virtual second, in turn; the file says so.
 
 mod blame;
