@@ -311,9 +311,11 @@ fn no_bytes_make_a_replay_panic() {
     let trace = longest(&traces);
     assert_eq!(replay(b"", Arc::clone(&verifier)), Err(ReplayError::NoHeader));
     assert_eq!(replay(b"what is this", Arc::clone(&verifier)), Err(ReplayError::NoTrace));
-    let mut other = trace.clone();
-    other[8] = 99;
-    assert_eq!(replay(&other, Arc::clone(&verifier)), Err(ReplayError::OtherFormat(99)));
+    for format in [1, 99] {
+        let mut other = trace.clone();
+        other[8] = format;
+        assert_eq!(replay(&other, Arc::clone(&verifier)), Err(ReplayError::OtherFormat(format)));
+    }
     let all = records(trace);
     for (number, (at, _)) in all.iter().enumerate().take(40) {
         let end = all.get(number + 1).map_or(trace.len(), |(at, _)| *at);

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 const MAGIC: [u8; 8] = *b"ifrit tr";
 /// A reader knows exactly one: the encoding of events and digests is part of it.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 /// Kind, length, checksum.
 const PREFIX: usize = 1 + 4 + CHECKSUM;
 const CHECKSUM: usize = 8;

@@ -18,7 +18,7 @@
 //!
 //! | kind | payload |
 //! |---|---|
-//! | 1 header * | version of this crate, root, addresses, tags, seeds, certificate, what was stored, seed, start |
+//! | 1 header * | version of this crate, root, addresses, tags, seeds, probation, certificate, what was stored, seed, start |
 //! | 2 event * | time, [`Event`] |
 //! | 3 signature | 64 bytes; follows the event that made it |
 //! | 4 check | actions drained since the last check `u32`, running digest `[16]` |

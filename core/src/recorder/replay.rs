@@ -2,7 +2,7 @@
 
 use super::{
     digest::{Running, Short},
-    format::{Header, NoTrace, Record, Records, Stop},
+    format::{Header, NoTrace, Record, Records, Stop, VERSION},
     words,
 };
 use crate::{
@@ -72,7 +72,7 @@ pub enum ReplayError {
     #[error("this is no trace of a member: it does not begin like one")]
     NoTrace,
     /// Of another format.
-    #[error("a trace of format {0}, which this version does not read")]
+    #[error("a trace of format {0}, and this version reads format {ours}: replay it with the version that recorded it", ours = VERSION)]
     OtherFormat(u8),
     /// Cut before its header ends: nothing of the run is in it.
     #[error("the trace ends within its header: nothing of the run is in it")]
