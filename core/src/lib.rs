@@ -65,14 +65,14 @@
 //! | R4 | Down after 2Δ; stretches that set ages back | [`state`] (verdict), [`member`] | state: `r4_a_member_goes_down_after_two_delta_and_not_before`; sim: `r4_half_of_the_network_pauses_and_removes_nobody` |
 //! | R5 | who watches whom; how many misses accuse | [`monitor`], [`probe`], [`params`] | sim: `r5_a_crashed_member_goes_down_everywhere`, `r5_loss_removes_nobody` |
 //! | R6 | duty to accuse a Down member; hold | [`probe`], [`monitor`], [`state`] (verdict) | state: `r6_a_down_member_without_support_is_held_and_then_returns`; sim: `r6_a_crashed_member_stays_down_when_the_network_grows` |
-//! | R7 | what is pushed, what is announced | [`gossip`] | tests: the golden transcripts pin it (`r3_rebuttal`, `r4_silence`) |
+//! | R7 | what is pushed, what is announced | [`gossip`] | tests: the golden transcript `r7_order` |
 //! | R8 | gray members: a member with bad links says so itself | [`gray`], [`monitor`], [`own`] | sim: `r8_a_member_with_bad_links_goes_out_once_and_comes_back_once`, `r8_neither_a_restart_nor_a_heal_grays_anybody` |
 //! | R9 | leases, renewal, clocks | [`state`], [`own`], [`clock`] | state: `r9_whatever_is_out_of_lease_is_forgotten_with_its_accusations`; sim: `r9_leases_are_renewed`, `r9_a_clock_that_jumps_expires_nothing_and_is_checked_first` |
 //! | R10 | duplicate, refusal, misbehaviour | [`records`], [`links`] | sim: `r10_garbage_ahead_of_the_genuine_rebuttal_removes_nobody` |
 //! | R11 | fairness between links | [`records`], [`links`] | sim: `r11_a_silent_member_does_not_slow_its_neighbours` |
 //! | R12 | how often notes are forwarded, how often members are dialled | [`waiting`], [`own`], [`links`] | sim: `r12_of_two_notes_with_one_epoch_all_keep_the_lower_hash` |
 //! | R13 | anti-entropy: the trie and its walks | [`trie`], [`walk`], [`links`] | trie: `trie_difference_of_d_records_costs_d_log_n_bytes`; sim: `heal_after_halves_at_several_sizes` |
-//! | R14 | renewed certificates | [`certificate`], [`contact`] | certificate: `r14_the_later_not_before_counts_then_the_lower_hash` |
+//! | R14 | renewed certificates | [`certificate`], [`records`] | certificate: `r14_the_later_not_before_counts_then_the_lower_hash`; sim: `r14_an_older_certificate_shown_again_changes_nothing` |
 //! | R15 | epochs never repeat | [`own`] | sim: `r15_a_restart_with_an_old_disk_comes_back_with_a_higher_epoch`, `r15_a_foreign_note_is_jumped_above` |
 //! | R16 | when a member is joined | [`contact`] | sim: `r16_a_hundred_join_through_one`, `r16_joining_works_under_loss` |
 //! | R17 | the promise and its limits | [`params`] (the number of rings) | params: `rings_follow_the_design_s_examples`; sim: `r5_five_that_crash_at_once_go_down_everywhere` |

@@ -236,31 +236,16 @@ impl Member {
             return Ok(Arc::clone(held));
         }
         // What TLS showed at the other end of a link was verified when the link came up.
-        if let Some(link) = self.links.get(&id).filter(|link| link.certificate.der() == der)
-            && link.certificate.is_current(now.wall, self.state.params.allowance)
-        {
-            return Ok(Arc::clone(&link.certificate));
-        }
-        if der.len() > CERTIFICATE_MAX {
-            self.misbehaved(from, Misbehaviour::TooLarge, now.mono);
-            return Err(Fate::Bad);
-        }
-        let certificate = match Certificate::parse(der, &self.config.root) {
-            Ok(certificate) if certificate.id == id => certificate,
-            Err(CertificateError::OtherNetwork) => {
-                self.misbehaved(from, Misbehaviour::ForeignCertificate, now.mono);
-                return Err(Fate::Bad);
-            }
-            Ok(_) | Err(_) => {
-                self.misbehaved(from, Misbehaviour::Malformed, now.mono);
-                return Err(Fate::Bad);
-            }
+        let linked = self.links.get(&id).map(|link| &link.certificate).filter(|linked| linked.der() == der);
+        let (certificate, verified) = match linked {
+            Some(linked) => (Certificate::clone(linked), true),
+            None => (self.parse_certificate(from, id, der, now)?, false),
         };
         if !certificate.is_current(now.wall, self.state.params.allowance) {
             return Err(Fate::Refused);
         }
         if let Some(held) = held {
-            // R14: another key is another member; of two, the later counts.
+            // R14: another key is another member; of two, the later counts, also if a link shows the earlier.
             if held.key() != certificate.key() && !planted!(AnyKey) {
                 return Err(Fate::Refused);
             }
@@ -268,11 +253,31 @@ impl Member {
                 return Ok(held);
             }
         }
-        if !self.verify_certificate(&certificate) {
+        if !verified && !self.verify_certificate(&certificate) {
             self.misbehaved(from, Misbehaviour::BadSignature, now.mono);
             return Err(Fate::Bad);
         }
         Ok(self.store.certificate(certificate))
+    }
+
+    fn parse_certificate(
+        &mut self,
+        from: MemberId,
+        id: MemberId,
+        der: &[u8],
+        now: Now,
+    ) -> Result<Certificate, Fate> {
+        if der.len() > CERTIFICATE_MAX {
+            self.misbehaved(from, Misbehaviour::TooLarge, now.mono);
+            return Err(Fate::Bad);
+        }
+        let kind = match Certificate::parse(der, &self.config.root) {
+            Ok(certificate) if certificate.id == id => return Ok(certificate),
+            Err(CertificateError::OtherNetwork) => Misbehaviour::ForeignCertificate,
+            Ok(_) | Err(_) => Misbehaviour::Malformed,
+        };
+        self.misbehaved(from, kind, now.mono);
+        Err(Fate::Bad)
     }
 
     /// A certificate without a note: a renewal of a member that is known. Strangers need a note.

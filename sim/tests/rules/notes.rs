@@ -233,3 +233,21 @@ fn r9_the_last_word_of_one_who_left_holds_against_its_older_ones() {
     world.settles_within(s(30));
     assert!(!world.sees_live(11, 4));
 }
+
+#[test]
+fn r14_an_older_certificate_shown_again_changes_nothing() {
+    let mut world = settled(10, 7, 5);
+    let old = Bundle::of(world.id(3)).certificate(world.certificate(3));
+    world.certify(3, s(30 * 24 * 3600));
+    let holds = |world: &World| {
+        let held = |node| world.member(node).view().certificate(&world.id(3)) == Some(world.certificate(3));
+        (0..10).all(held)
+    };
+    assert!(world.run_until_condition(s(10), holds).is_some());
+    world.mark_liar(5);
+    for _ in 0..20 {
+        world.spread(5, std::slice::from_ref(&old));
+        world.run_for(s(1) / 20);
+        assert!(holds(&world), "also with whom it has a link of before");
+    }
+}
