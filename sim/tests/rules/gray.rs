@@ -160,6 +160,8 @@ fn r8_a_mass_crash_and_a_liar_gray_no_survivor() {
     let mut world = settled(40, 9, 10);
     let liars: Vec<_> = (0..4).map(|ring| world.along(ring, 3, -1)).collect();
     (4..40).filter(|node| !liars.contains(node)).take(22).for_each(|node| world.crash(node));
+    // Most pings of survivors come late, and all have it alike.
+    world.net.loss_ppm = 400_000;
     slandered(&mut world, 3, 4, 40);
     assert_eq!(grays(&world, Mono(0)), NOBODY);
 }
@@ -170,21 +172,24 @@ fn r8_a_gray_member_accuses_nobody_is_gossiped_with_and_serves_its_probation() {
     world.net.member_loss_ppm[7] = 800_000;
     let gray = world.run_until_condition(s(60), |world| world.all_see(7, State::Gray));
     assert!(gray.is_some(), "{}", world.explain());
-    // It watches the one that crashes; so do eight others.
-    let victim = world.along(0, 7, 1);
-    let signed = world.member(7).counters().accusations;
-    world.crash(victim);
-    world.run_for(s(10));
-    assert_eq!(world.member(7).counters().accusations, signed);
+    // Its links are good again, and it is the closest before all who crash: by duty (R6) it would accuse some of them before
+    // it has heard that others did.
     world.net.member_loss_ppm[7] = 0;
-    let other = (0..20).find(|node| ![7, victim].contains(node)).unwrap();
-    world.command(other, ifrit_core::event::Command::SetTags(b"news".to_vec())).unwrap();
+    world.run_for(s(2));
+    let victims: Vec<_> = (0..6).map(|ring| world.along(ring, 7, 1)).collect();
+    let signed = world.member(7).counters().accusations;
+    victims.iter().for_each(|victim| world.crash(*victim));
     world.run_for(s(10));
+    assert!(victims.iter().all(|victim| world.sees(7, *victim).unwrap().state == State::Down));
+    assert_eq!(world.member(7).counters().accusations, signed);
+    let other = (0..20).find(|node| *node != 7 && !victims.contains(node)).unwrap();
+    world.command(other, ifrit_core::event::Command::SetTags(b"news".to_vec())).unwrap();
+    world.run_for(s(5));
     assert_eq!(world.sees(7, other).unwrap().tags, b"news");
     assert!(world.all_see(7, State::Gray), "a probation takes 30 s");
     world.run_for(s(40));
     assert!(world.all_see(7, State::Live), "{}", world.explain());
-    assert_eq!(healthy_removals(&world, Mono(0), &[7, victim]), []);
+    assert_eq!(healthy_removals(&world, Mono(0), &[7]), []);
 }
 
 #[test]
