@@ -5,7 +5,7 @@ use crate::{
     happen::{Happening, Save, What},
     node::{Fate, Node},
     tamper::{Deed, Hand, Injected, Tamper, Wire},
-    world::{Observed, World},
+    world::{Observed, Said, World},
 };
 use core::time::Duration;
 use ifrit_core::{
@@ -157,6 +157,7 @@ impl World {
                 self.record(1, node, Some(&to), bytes);
                 if self.lets_pass(node, to, Wire::Datagram(bytes)) {
                     let peer = self.by_id.get(&to).copied().unwrap_or(node);
+                    self.overhear(node, peer, false, bytes);
                     self.send_datagram(node, peer, Some(token), bytes);
                 }
             }
@@ -165,6 +166,7 @@ impl World {
                 if self.lets_pass(node, to, Wire::Frame(lane, bytes))
                     && let Some(peer) = self.by_id.get(&to).copied()
                 {
+                    self.overhear(node, peer, true, bytes);
                     self.send_frame(node, peer, lane, bytes);
                 }
             }
@@ -186,6 +188,12 @@ impl World {
             }
             Action::Notify(notice) => self.observe(node, notice),
             Action::Persist { .. } | Action::Wait { .. } => {}
+        }
+    }
+
+    fn overhear(&mut self, from: usize, to: usize, frame: bool, bytes: &[u8]) {
+        if let Some(said) = &mut self.said {
+            said.push(Said { at: self.now, from, to, frame, bytes: bytes.to_vec() });
         }
     }
 

@@ -2,8 +2,12 @@
 //!
 //! Members are A, B, C…; notes are numbered in the order of their epochs. What several observe alike is one line with
 //! the time of the first and of the last, in seconds since the story began.
+//!
+//! A story that [listens](Story::listen) tells what members say to each other too: pings, records, walks.
 
-use crate::world::{Observed, World};
+mod said;
+
+use crate::world::{Observed, Said, World};
 use ifrit_core::{accusation::Accusation, action::Notice, id::MemberId, time::Mono};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,14 +22,36 @@ pub struct Story {
     told: Mono,
     /// Epochs seen of each member.
     epochs: BTreeMap<MemberId, BTreeSet<u64>>,
+    /// Certificates seen of each member.
+    certificates: BTreeMap<MemberId, Vec<Vec<u8>>>,
+    /// Pings without an answer, by pinger and pinged.
+    unanswered: BTreeMap<(usize, usize), u32>,
+    /// Which words that members say are told.
+    tells: fn(&Said, &str) -> bool,
 }
 
 /// One line to be: who observed it, first and last.
 struct Line {
     what: String,
     observers: BTreeSet<usize>,
+    /// To whom it was said, if it was.
+    hearers: BTreeSet<usize>,
     first: Mono,
     last: Mono,
+}
+
+/// Adds it to the line that says the same, or makes one.
+fn note_down(lines: &mut Vec<Line>, what: String, at: Mono, by: usize, to: Option<usize>) {
+    let same = |line: &Line| line.what == what && line.hearers.is_empty() == to.is_none();
+    let place = lines.iter().position(same).unwrap_or_else(|| {
+        let (observers, hearers) = (BTreeSet::new(), BTreeSet::new());
+        lines.push(Line { what, observers, hearers, first: at, last: at });
+        lines.len() - 1
+    });
+    let line = &mut lines[place];
+    line.observers.insert(by);
+    line.hearers.extend(to);
+    line.last = at;
 }
 
 /// A member's letter.
@@ -44,19 +70,37 @@ impl Story {
         let mut text = format!("# {title}\n");
         about.lines().for_each(|line| text += &format!("# {}\n", line.trim()));
         let names = letters(0..world.len());
-        write!(text, "\nmembers {names}; {} rings, {} may lie", params.rings, params.tolerance)
+        let rings = if params.rings == 1 { "ring" } else { "rings" };
+        write!(text, "\nmembers {names}; {} {rings}, {} may lie", params.rings, params.tolerance)
             .expect("a string");
         writeln!(text, "; Δ = {:.2} s", params.delta.as_secs_f64()).expect("a string");
         for ring in 0..params.rings {
             writeln!(text, "ring {ring}: {}", letters(world.ring(ring))).expect("a string");
         }
-        let mut story = Self { text, begin: world.now(), told: world.now(), epochs: BTreeMap::new() };
+        let mut story = Self {
+            text,
+            begin: world.now(),
+            told: world.now(),
+            epochs: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            unanswered: BTreeMap::new(),
+            tells: |_, _| false,
+        };
         for node in world.running() {
-            for member in world.member(node).view().members() {
+            let view = world.member(node).view();
+            for member in view.members() {
                 story.note(&member.id, member.epoch);
+                view.certificate(&member.id).map(|der| story.certificate(&member.id, der));
             }
         }
         story
+    }
+
+    /// From now on tells what members say to each other, as far as `tells` wants the words.
+    pub fn listen(&mut self, world: &mut World, tells: fn(&Said, &str) -> bool) {
+        self.hear(world);
+        world.listen();
+        self.tells = tells;
     }
 
     /// Says what a test does next.
@@ -69,20 +113,16 @@ impl Story {
     pub fn hear(&mut self, world: &World) {
         let mut lines: Vec<Line> = Vec::new();
         for seen in world.since(self.told) {
-            let Some(what) = self.words(world, seen) else { continue };
-            match lines.iter_mut().find(|line| line.what == what) {
-                Some(line) => {
-                    line.observers.insert(seen.observer);
-                    line.last = seen.at;
-                }
-                None => lines.push(Line {
-                    what,
-                    observers: BTreeSet::from([seen.observer]),
-                    first: seen.at,
-                    last: seen.at,
-                }),
+            if let Some(what) = self.words(world, seen) {
+                note_down(&mut lines, what, seen.at, seen.observer, None);
             }
         }
+        for said in world.said(self.told) {
+            if let Some(what) = self.said(world, said).filter(|what| (self.tells)(said, what)) {
+                note_down(&mut lines, what, said.at, said.from, Some(said.to));
+            }
+        }
+        lines.sort_by_key(|line| line.first);
         lines.into_iter().for_each(|line| self.write(&line));
         // What happens at this very moment was heard; the next call begins after it.
         self.told = Mono(world.now().0 + 1);
@@ -90,8 +130,13 @@ impl Story {
 
     /// Adds how every member that runs sees the others, and ends.
     pub fn end(mut self, world: &World) -> String {
-        self.hear(world);
-        writeln!(self.text, "\n{:>6.1} s  == in the end", self.seconds(world.now())).expect("a string");
+        self.look(world, "in the end");
+        self.text
+    }
+
+    /// Adds how every member that runs sees the others now.
+    pub fn look(&mut self, world: &World, when: &str) {
+        self.say(world, when);
         let mut views: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for node in world.running() {
             views.entry(self.view(world, node)).or_default().push(node);
@@ -99,11 +144,23 @@ impl Story {
         for (view, nodes) in views {
             writeln!(self.text, "          {}: {view}", letters(nodes)).expect("a string");
         }
-        self.text
+    }
+
+    /// Adds which accusations of `subject` every member holds now.
+    pub fn look_at_case(&mut self, world: &World, subject: usize) {
+        self.hear(world);
+        let mut cases: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for node in world.running().into_iter().filter(|node| *node != subject) {
+            cases.entry(case(world, node, subject)).or_default().push(node);
+        }
+        for (case, nodes) in cases {
+            writeln!(self.text, "          {}: {case}", letters(nodes)).expect("a string");
+        }
     }
 
     fn view(&mut self, world: &World, node: usize) -> String {
-        let members: Vec<_> = world.member(node).view().members().collect();
+        let view = world.member(node).view();
+        let members: Vec<_> = view.members().collect();
         let mut words: Vec<_> = members
             .iter()
             .map(|member| {
@@ -111,7 +168,9 @@ impl Story {
                 let disabled = u32::from(world.params().rings) - member.mask.count();
                 let mask = if disabled > 0 { format!(", rings off: {disabled}") } else { String::new() };
                 let state = format!("{:?}", member.state).to_lowercase();
-                format!("{name} {state} ({}{mask})", self.note(&member.id, member.epoch))
+                let number = view.certificate(&member.id).map_or(1, |der| self.certificate(&member.id, der));
+                let renewed = if number > 1 { format!(", certificate {number}") } else { String::new() };
+                format!("{name} {state} ({}{renewed}{mask})", self.note(&member.id, member.epoch))
             })
             .collect();
         words.sort();
@@ -130,7 +189,19 @@ impl Story {
         } else {
             String::new()
         };
-        writeln!(self.text, "{first:>6.1} s  {who}: {}{until}", line.what).expect("a string");
+        let to = if line.hearers.is_empty() { String::new() } else { " to ".into() };
+        let whom = letters(line.hearers.iter().copied());
+        writeln!(self.text, "{first:>6.1} s  {who}{to}{whom}: {}{until}", line.what).expect("a string");
+    }
+
+    /// The number of a certificate among all of its member's that were heard of.
+    fn certificate(&mut self, member: &MemberId, der: &[u8]) -> usize {
+        let seen = self.certificates.entry(*member).or_default();
+        let at = seen.iter().position(|held| held == der).unwrap_or_else(|| {
+            seen.push(der.to_vec());
+            seen.len() - 1
+        });
+        at + 1
     }
 
     /// The number of a note among all of its member's that were heard of.
@@ -183,4 +254,21 @@ impl Story {
             accusation.ring
         )
     }
+}
+
+/// How a view holds `subject`: state, hold, accusations.
+fn case(world: &World, node: usize, subject: usize) -> String {
+    let name = letter(subject);
+    let Some(explained) = world.member(node).view().explain(&world.id(subject)) else {
+        return format!("{name} is nobody");
+    };
+    let state = format!("{:?}", explained.member.state).to_lowercase();
+    let hold = if explained.held_until.is_some() { ", held" } else { "" };
+    let mut text = format!("{name} is {state}{hold}");
+    for charge in &explained.accusations {
+        let accuser = letter(world.index(&charge.accusation.accuser));
+        let valid = if charge.valid { "valid" } else { "parked" };
+        write!(text, " · {accuser} on ring {}, {valid}", charge.accusation.ring).expect("a string");
+    }
+    text
 }

@@ -4,7 +4,7 @@ use ifrit_core::{
     accusation::Accusation,
     id::MemberId,
     note::Note,
-    tags::{FRAME_ANNOUNCE, FRAME_CLOCK, FRAME_HELLO, FRAME_RECORDS, FRAME_WANT},
+    tags::{FRAME_ANNOUNCE, FRAME_CLOCK, FRAME_HELLO, FRAME_RECORDS, FRAME_REDIRECT, FRAME_WANT},
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,29 @@ pub fn records(bundles: &[Bundle]) -> Vec<u8> {
 pub fn read_records(frame: &[u8]) -> Option<Vec<Bundle>> {
     match frame.split_first()? {
         (&FRAME_RECORDS, body) => postcard::from_bytes(body).ok(),
+        _ => None,
+    }
+}
+
+/// The members, briefly, of which a frame says what its sender holds; `None` if it is another frame.
+pub fn read_announced(frame: &[u8]) -> Option<Vec<[u8; 8]>> {
+    match frame.split_first()? {
+        (&(FRAME_ANNOUNCE | FRAME_REDIRECT), body) => {
+            let summaries: Vec<([u8; 8], [u8; 8])> = postcard::from_bytes(body).ok()?;
+            Some(summaries.into_iter().map(|(id, _)| id).collect())
+        }
+        _ => None,
+    }
+}
+
+/// The members, briefly, whose records a frame asks for; `None` if it is another frame.
+pub fn read_wanted(frame: &[u8]) -> Option<Vec<[u8; 8]>> {
+    type Want = ([u8; 8], u64, [u8; 8], bool, Option<Vec<[u8; 4]>>);
+    match frame.split_first()? {
+        (&FRAME_WANT, body) => {
+            let wants: Vec<Want> = postcard::from_bytes(body).ok()?;
+            Some(wants.into_iter().map(|want| want.0).collect())
+        }
         _ => None,
     }
 }

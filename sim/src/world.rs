@@ -98,6 +98,21 @@ pub struct Observed {
     pub notice: Notice,
 }
 
+/// Something one member said to another, as it left it.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// When, in world time.
+    pub at: Mono,
+    /// Who.
+    pub from: usize,
+    /// To whom.
+    pub to: usize,
+    /// Whether it is a frame; else it is a datagram.
+    pub frame: bool,
+    /// What.
+    pub bytes: Vec<u8>,
+}
+
 /// A deterministic world.
 #[derive(Debug)]
 pub struct World {
@@ -123,6 +138,8 @@ pub struct World {
     pub(crate) by_id: HashMap<MemberId, usize>,
     pub(crate) by_addr: HashMap<SocketAddr, usize>,
     pub(crate) observed: Vec<Observed>,
+    /// What members say to each other, once [`World::listen`] was called.
+    pub(crate) said: Option<Vec<Said>>,
     /// Liars that ended their own processes, and when.
     pub(crate) ended: Vec<(Mono, usize)>,
     pub(crate) digest: u64,
@@ -157,6 +174,7 @@ impl World {
             by_id: HashMap::new(),
             by_addr: HashMap::new(),
             observed: Vec::new(),
+            said: None,
             ended: Vec::new(),
             digest: 0,
             handled: 0,
@@ -362,6 +380,17 @@ impl World {
     /// Takes what applications were told since the last call, so that it need not be kept.
     pub fn take_observed(&mut self) -> Vec<Observed> {
         core::mem::take(&mut self.observed)
+    }
+
+    /// From now on keeps what cores say to each other; for small worlds and short runs.
+    pub fn listen(&mut self) {
+        self.said.get_or_insert_default();
+    }
+
+    /// What was said since `since`, if [`World::listen`] was called before.
+    pub fn said(&self, since: Mono) -> &[Said] {
+        let said = self.said.as_deref().unwrap_or_default();
+        &said[said.partition_point(|said| said.at < since)..]
     }
 
     /// A running digest of all actions of all members: equal for equal runs.
