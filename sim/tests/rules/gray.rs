@@ -161,7 +161,7 @@ fn r8_a_mass_crash_and_a_liar_gray_no_survivor() {
     let liars: Vec<_> = (0..4).map(|ring| world.along(ring, 3, -1)).collect();
     (4..40).filter(|node| !liars.contains(node)).take(22).for_each(|node| world.crash(node));
     // Most pings of survivors come late, and all have it alike.
-    world.net.loss_ppm = 400_000;
+    world.net.loss_ppm = 600_000;
     slandered(&mut world, 3, 4, 40);
     assert_eq!(grays(&world, Mono(0)), NOBODY);
 }
