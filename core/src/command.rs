@@ -77,6 +77,7 @@ impl Member {
                 // Of two of one moment everybody keeps the same one.
                 if certificate.supersedes(&self.state.roster[self.my_ix].certificate) {
                     self.state.recertify(self.my_ix, Arc::new(certificate), now);
+                    self.own.is_renewed = true;
                 }
             }
             Command::SetSeeds(seeds) => {

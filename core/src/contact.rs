@@ -4,7 +4,8 @@ use crate::{
     action::{HangUp, Misbehaviour, Notice},
     certificate::Certificate,
     id::MemberId,
-    limits::{DIAL_WAIT_MAX, FREEZE_SHARE, HEAL_WAIT_MAX, SEEDS_MAX, STRANGER_LINKS_MAX},
+    introduce::Introduced,
+    limits::{DIAL_WAIT_MAX, FREEZE_SHARE, HEAL_WAIT_MAX, SEEDS_MAX},
     links::Link,
     member::Member,
     outbox::Out,
@@ -29,6 +30,10 @@ pub(crate) struct Contacts {
     pool: Vec<MemberId>,
     next_draw: Mono,
     synced: BTreeSet<MemberId>,
+    /// Whom contacts that are too busy named in their place.
+    pub(crate) introduced: Introduced,
+    /// When a walk with a contact began last.
+    walk_begun: Mono,
     joined: bool,
     unconfirmed: bool,
     told_unreachable: bool,
@@ -71,6 +76,8 @@ impl Contacts {
             pool: Vec::new(),
             next_draw: now,
             synced: BTreeSet::new(),
+            introduced: Introduced::new(),
+            walk_begun: now,
             joined: false,
             unconfirmed: false,
             told_unreachable: false,
@@ -136,16 +143,18 @@ impl Contacts {
         self.seeds.iter().position(|seed| seed.state == SeedState::Up(*member))
     }
 
-    fn is_contact(&self, member: &MemberId) -> bool {
-        self.kept.contains_key(member) || self.seed_of(member).is_some()
+    pub(crate) fn is_contact(&self, member: &MemberId) -> bool {
+        self.kept.contains_key(member) || self.seed_of(member).is_some() || self.introduced.contains(member)
     }
 
     /// Whether every contact that there is was tried, and those that answer are synchronised.
     ///
     /// One that drips, a record now and then so that it is not dropped, is not waited for longer than a link is kept.
     fn is_settled(&self, links: &BTreeMap<MemberId, Link>, now: Mono) -> bool {
+        let instead = |link: &Link| link.busy && self.introduced.any_met();
         let waits = |member: &MemberId| {
-            links.get(member).is_some_and(|link| link.keep > now) && !self.synced.contains(member)
+            links.get(member).is_some_and(|link| link.keep > now && !instead(link))
+                && !self.synced.contains(member)
         };
         let seeds = self.seeds.iter().all(|seed| match seed.state {
             SeedState::Up(member) => !waits(&member),
@@ -196,6 +205,9 @@ impl Member {
         if dialed && self.contacts.kept.contains_key(&member) {
             self.walk(member, now.mono);
         }
+        if !self.contacts.joined {
+            self.contacts.wake(now.mono);
+        }
     }
 
     /// TLS checked it; the core believes its own eyes.
@@ -211,31 +223,12 @@ impl Member {
         Ok(self.store.certificate(certificate))
     }
 
-    /// A stranger's link that nobody here needs, and that had its time, gives way to a new one, the longest useless first:
-    /// else members that keep links for ever keep newcomers out. Whether there was one.
-    fn make_room(&mut self, now: Mono) -> bool {
-        let over = |(id, link): &(&MemberId, &Link)| {
-            !link.dialed && link.keep <= now && !self.monitor.neighbours.contains(*id)
-        };
-        let oldest = self.links.iter().filter(over).min_by_key(|(_, link)| link.useful);
-        let Some(member) = oldest.map(|(id, _)| *id) else { return false };
-        self.hang_up(member, HangUp::Crowded);
-        true
-    }
-
-    /// Ring neighbours always have room (R5).
-    fn is_crowded(&self, member: &MemberId) -> bool {
-        let strangers = || self.links.keys().filter(|id| !self.monitor.neighbours.contains(*id)).count();
-        !self.monitor.neighbours.contains(member)
-            && self.links.len() > STRANGER_LINKS_MAX
-            && strangers() > STRANGER_LINKS_MAX
-    }
-
     pub(crate) fn on_link_down(&mut self, member: MemberId) {
         self.dials.failed(&member);
         if let Some(kept) = self.contacts.kept.get_mut(&member) {
             kept.tried = true;
         }
+        self.contacts.introduced.tried(&member);
         self.drop_link(&member);
         // A seed without a link is still a seed that is found, while it is a live member.
         let live =
@@ -271,6 +264,7 @@ impl Member {
         if let Some(link) = self.links.get_mut(&member) {
             link.dialed = true;
             link.useful = now.mono;
+            self.contacts.walk_begun = now.mono;
             self.walk(member, now.mono);
         }
     }
@@ -289,12 +283,14 @@ impl Member {
         }
     }
 
-    /// R16: seeds are tried with back-off.
+    /// R16: seeds are tried with back-off, spread by chance: else all that one could not take come again together.
     fn put_off_seed(&mut self, at: usize) {
         let first = self.state.params.seed_wait.min(DIAL_WAIT_MAX);
         let seed = &mut self.contacts.seeds[at];
         seed.wait = (seed.wait * 2).clamp(first, DIAL_WAIT_MAX);
-        seed.next = self.now.mono + seed.wait;
+        let least = seed.wait / 8;
+        let more = self.rng.below((seed.wait - least).as_nanos() as u64);
+        seed.next = self.now.mono + least + Duration::from_nanos(more);
     }
 
     /// A walk with `peer` found its end: all that it showed was asked for.
@@ -337,8 +333,9 @@ impl Member {
         let nobody = self.contacts.seeds.is_empty() && self.contacts.kept.is_empty();
         let enough = if planted!(OneContact) { 1 } else { self.state.params.contacts };
         let confirmed = nobody || synced >= enough;
-        let all = synced > 0 && self.contacts.is_settled(&self.links, now.mono);
-        if confirmed || all {
+        let any = synced > 0 || self.contacts.introduced.any_met();
+        let all = any && self.contacts.is_settled(&self.links, now.mono);
+        if (confirmed || all) && self.contacts.introduced.is_quiet(now.mono, self.state.params.delta) {
             match (nobody, confirmed) {
                 (true, _) => mark!(R16Alone),
                 (false, true) => mark!(R16Confirmed),
@@ -367,7 +364,8 @@ impl Member {
             self.contacts.draw(self.state.params.contacts, &mut self.rng);
         }
         self.dial_kept(now.mono);
-        next.push(now.mono + self.state.params.delta / 4);
+        self.dial_introduced(now.mono);
+        next.push(now.mono + self.state.params.delta / 16);
     }
 
     /// Dials the contacts of an earlier view that were not tried yet.
@@ -416,23 +414,34 @@ impl Member {
             self.links.keys().filter(|id| self.contacts.is_contact(id)).copied().collect();
         for member in linked {
             let Some(link) = self.links.get(&member) else { continue };
-            if self.contacts.synced.contains(&member) {
+            if self.contacts.synced.contains(&member) || self.contacts.introduced.is_met(&member) {
                 continue;
             }
             let begun = link.news_before.is_some();
             let idle =
                 link.walk.is_none() && link.wants.is_empty() && link.asked == 0 && link.inbox.is_empty();
             if begun && idle && self.walked(&member) {
+                if self.contacts.introduced.met(&member) {
+                    continue;
+                }
                 self.contacts.synced.insert(member);
                 if let Some(at) = self.contacts.seed_of(&member) {
                     self.contacts.seeds[at].wait = Duration::ZERO;
                 }
             } else if now.since(link.useful) > patience {
                 self.hang_up(member, HangUp::Idle);
-            } else if idle {
+            } else if idle && !self.is_walking(now) {
+                self.contacts.walk_begun = now;
                 self.walk(member, now);
             }
         }
+    }
+
+    /// One contact is walked with at a time: what two would show is mostly the same. One that is slow is not waited for.
+    fn is_walking(&self, now: Mono) -> bool {
+        let under_way = |link: &Link| link.walk.is_some() || !link.wants.is_empty() || link.asked > 0;
+        now.since(self.contacts.walk_begun) < self.state.params.delta / 4
+            && self.links.iter().any(|(id, link)| self.contacts.is_contact(id) && under_way(link))
     }
 
     /// Whether the last walk with it ran to its end rather than into its deadline.
@@ -445,7 +454,7 @@ impl Member {
         self.contacts.heal_wait = self.state.params.heal_period;
         // Contacts that were already synchronised tell their neighbours of us; our own neighbours are dialled when
         // they are first watched.
-        self.gossip.announce(self.me);
+        self.gossip.announce(self.me, None);
     }
 
     /// Seeds are tried for ever, joined or not, while none of them is a live member or the join is not confirmed.

@@ -6,11 +6,10 @@ use crate::{
     crypto::Hash,
     event::Lane,
     id::MemberId,
-    limits::{
-        ANNOUNCE_MAX, ANNOUNCERS_MAX, ASKED_MAX, CERTIFICATE_NEWS, PAGE, PULLS_MAX, WANT_MAX, WANTS_WAITING,
-    },
+    limits::{ANNOUNCE_MAX, BULK, CERTIFICATE_NEWS, PAGE, WANT_MAX},
     member::Member,
     outbox::Out,
+    pack::{pack, unpack},
     state::{Ix, State},
     time::{Mono, Now},
     wire::{Brief, Bundle, Datagram, Frame, FrameError, Summary, Want, brief, held},
@@ -27,34 +26,38 @@ const BESIDE: usize = 16;
 /// What waits to be announced or pulled.
 #[derive(Debug, Default)]
 pub(crate) struct Gossip {
-    announced: BTreeSet<MemberId>,
+    /// What changed here, and who told.
+    announced: BTreeMap<MemberId, Option<MemberId>>,
+    /// Not announced before: what comes in bulk is told in bulk.
+    next_announce: Mono,
     /// R7: accusations on further rings follow after Δ, all of a member's at once.
     later: BTreeSet<(Mono, MemberId)>,
     scheduled: BTreeSet<MemberId>,
-    pulls: BTreeMap<Brief, Pull>,
+    pub(crate) pulls: BTreeMap<Brief, Pull>,
     /// When pulls are looked at again.
-    pulls_at: Option<Mono>,
+    pub(crate) pulls_at: Option<Mono>,
     /// When the accused are asked after again (R13).
     ask_after: Option<Mono>,
     /// Links with wants, and links with a walk; others may be among them for a while. Looking at all links at each event
     /// costs more than all else.
-    wanting: BTreeSet<MemberId>,
+    pub(crate) wanting: BTreeSet<MemberId>,
     pub(crate) walking: BTreeSet<MemberId>,
 }
 
 #[derive(Debug)]
-struct Pull {
-    from: MemberId,
-    want: Want,
+pub(crate) struct Pull {
+    pub(crate) from: MemberId,
+    pub(crate) want: Want,
     /// Then another announcer is asked, or the pull forgotten.
-    until: Mono,
-    others: Vec<MemberId>,
+    pub(crate) until: Mono,
+    /// Who else has it, and what they showed.
+    pub(crate) others: Vec<(MemberId, Option<Brief>)>,
 }
 
 impl Gossip {
-    /// The member's records changed here: neighbours are told at the end of the turn.
-    pub(crate) fn announce(&mut self, id: MemberId) {
-        self.announced.insert(id);
+    /// The member's records changed here, by what `from` told: neighbours are told soon, but for that one.
+    pub(crate) fn announce(&mut self, id: MemberId, from: Option<MemberId>) {
+        self.announced.insert(id, from);
     }
 
     pub(crate) fn announce_later(&mut self, id: MemberId, at: Mono) {
@@ -80,16 +83,19 @@ impl Gossip {
 
     pub(crate) fn next(&self) -> Option<Mono> {
         let later = self.later.first().map(|(at, _)| *at);
-        later.into_iter().chain(self.pulls_at).chain(self.ask_after).min()
+        let announce = (!self.announced.is_empty()).then_some(self.next_announce);
+        later.into_iter().chain(announce).chain(self.pulls_at).chain(self.ask_after).min()
     }
 }
 
 impl Member {
     pub(crate) fn on_frame(&mut self, from: MemberId, bytes: &[u8], now: Now) {
-        if !self.links.contains_key(&from) {
+        let Some(link) = self.links.get_mut(&from) else {
             return; // of a link that is gone here
-        }
-        match Frame::decode(bytes) {
+        };
+        link.heard = now.mono;
+        let unpacked = unpack(bytes).ok_or(FrameError::Malformed);
+        match unpacked.as_deref().map_err(|error| *error).and_then(Frame::decode) {
             Ok(Frame::Hello(hello)) => self.on_hello(from, hello, now),
             Ok(Frame::Records(bundles)) => self.on_records(from, &bundles, now),
             Ok(Frame::Announce(summaries)) => self.on_announce(from, &summaries, now),
@@ -156,7 +162,13 @@ impl Member {
     pub(crate) fn spread_note(&mut self, ix: Ix, urgent: bool, from: Option<MemberId>, now: Now) {
         let id = self.state.id(ix);
         if !urgent {
-            return self.gossip.announce(id);
+            // What a newcomer finds in others' views is news to nobody else.
+            if self.contacts.joined()
+                || now.wall.since(self.state.roster[ix].note.issued()) < CERTIFICATE_NEWS
+            {
+                self.gossip.announce(id, from);
+            }
+            return;
         }
         let frame = self.note_frame(ix, now.mono);
         // Everybody linked is told of one's own leave: there is no second chance to say it.
@@ -268,12 +280,7 @@ impl Member {
             // Before it is joined a member has contacts only.
             all = self.links.keys().filter(|id| Some(**id) != but).copied().collect();
         }
-        let take = self.state.params.fan_out.min(all.len());
-        for at in 0..take {
-            let other = at + self.rng.below((all.len() - at) as u64) as usize;
-            all.swap(at, other);
-        }
-        all.truncate(take);
+        self.rng.draw(&mut all, self.state.params.fan_out);
         all
     }
 
@@ -283,18 +290,28 @@ impl Member {
             self.push_accusation(&accusation, now);
             self.gossip.announce_later(accusation.accused, now.mono + self.state.params.delta);
         }
+        self.flush_announced(now.mono);
+        self.flush_wants(now.mono);
+    }
+
+    /// R7: what is announced is gathered for a hop's time, and for Δ/8 while news come in bulk, so that a boot's travel by the
+    /// hundred; what comes alone goes at once.
+    fn flush_announced(&mut self, now: Mono) {
+        if self.gossip.announced.is_empty() || self.gossip.next_announce > now {
+            return;
+        }
         let announced = core::mem::take(&mut self.gossip.announced);
-        if !announced.is_empty() {
-            let ids: Vec<MemberId> = announced.into_iter().collect();
-            let peers = self.some_neighbours(None);
+        let params = &self.state.params;
+        let pause = if announced.len() < BULK { params.gather } else { params.delta / 8 };
+        self.gossip.next_announce = now + pause;
+        for peer in self.some_neighbours(None) {
+            let others = |(_, from): &(&MemberId, &Option<MemberId>)| **from != Some(peer);
+            let ids: Vec<MemberId> = announced.iter().filter(others).map(|(id, _)| *id).collect();
             for chunk in ids.chunks(ANNOUNCE_MAX) {
                 let frame = Frame::Announce(self.summaries(chunk.iter())).encode();
-                for peer in &peers {
-                    self.send(*peer, Lane::Records, frame.clone());
-                }
+                self.send(peer, Lane::Records, frame);
             }
         }
-        self.flush_wants(now.mono);
     }
 
     pub(crate) fn summaries<'a>(&self, ids: impl Iterator<Item = &'a MemberId>) -> Vec<Summary> {
@@ -311,10 +328,15 @@ impl Member {
         if self.contacts.joined() && !self.monitor.neighbours.contains(&from) {
             return self.redirect(from, now.mono);
         }
+        let roster = &self.state.roster;
+        if !self.contacts.joined() && summaries.iter().any(|summary| roster.by_brief(&summary.id).is_none()) {
+            self.contacts.introduced.grew(now.mono);
+        }
         summaries.iter().for_each(|summary| self.consider_summary(from, summary));
     }
 
     fn on_redirect(&mut self, from: MemberId, summaries: &[Summary]) {
+        self.on_introduction(from, summaries);
         summaries.iter().for_each(|summary| self.consider_summary(from, summary));
     }
 
@@ -328,7 +350,7 @@ impl Member {
             Some(ix) => self.want_newer(ix),
             None => Want::stranger(summary.id, true),
         };
-        self.want(&from, want);
+        self.want_shown(&from, want, Some(summary.leaf));
     }
 
     pub(crate) fn want_newer(&self, ix: Ix) -> Want {
@@ -346,121 +368,6 @@ impl Member {
         slots.iter().filter(|slot| slot.valid).map(|slot| &*slot.accusation)
     }
 
-    /// Asks `from` once it has room; one announcer at a time, others are remembered (R7).
-    pub(crate) fn want(&mut self, from: &MemberId, want: Want) {
-        if let Some(pull) = self.gossip.pulls.get_mut(&want.id) {
-            if pull.from != *from && !pull.others.contains(from) && pull.others.len() < ANNOUNCERS_MAX {
-                pull.others.push(*from);
-            }
-            return;
-        }
-        if let Some(link) = self.links.get_mut(from)
-            && link.wants.len() < WANTS_WAITING
-            && !link.wants.iter().rev().take(ANNOUNCE_MAX).any(|waits| waits.id == want.id)
-        {
-            link.wants.push_back(want);
-            self.gossip.wanting.insert(*from);
-        }
-    }
-
-    /// Sends the requests for which there is room.
-    fn flush_wants(&mut self, now: Mono) {
-        let links = &self.links;
-        self.gossip.wanting.retain(|id| links.get(id).is_some_and(|link| !link.wants.is_empty()));
-        let ready: Vec<MemberId> =
-            self.gossip.wanting.iter().filter(|id| links[*id].asked < ASKED_MAX).copied().collect();
-        for peer in ready {
-            let wants = self.next_wants(peer, now);
-            for chunk in wants.chunks(WANT_MAX) {
-                self.send(peer, Lane::Records, Frame::Want(chunk.to_vec()).encode());
-            }
-        }
-    }
-
-    fn next_wants(&mut self, peer: MemberId, now: Mono) -> Vec<Want> {
-        let mut wants = Vec::new();
-        let until = now + self.state.params.delta * 2;
-        let Some(link) = self.links.get_mut(&peer) else { return wants };
-        while link.asked < ASKED_MAX
-            && let Some(want) = link.wants.pop_front()
-        {
-            if self.gossip.pulls.len() >= PULLS_MAX || self.gossip.pulls.contains_key(&want.id) {
-                continue;
-            }
-            link.asked += 1;
-            let pull = Pull { from: peer, want: want.clone(), until, others: Vec::new() };
-            self.gossip.pulls.insert(want.id, pull);
-            wants.push(want);
-        }
-        if !wants.is_empty() {
-            let look = now + self.state.params.delta / 8;
-            self.gossip.pulls_at = Some(self.gossip.pulls_at.map_or(look, |at| at.min(look)));
-        }
-        wants
-    }
-
-    /// Records of `id` came from `from`: whatever was asked of it is answered, and whether it was asked. If it brought
-    /// nothing new, somebody else may: an empty answer must not hide what others announced.
-    pub(crate) fn pulled(&mut self, id: &MemberId, from: &MemberId, news: bool, now: Mono) -> bool {
-        let key = brief(id);
-        if self.gossip.pulls.get(&key).is_none_or(|pull| pull.from != *from) {
-            return false;
-        }
-        if let Some(link) = self.links.get_mut(from) {
-            link.asked = link.asked.saturating_sub(1);
-        }
-        if let Some(pull) = self.gossip.pulls.remove(&key)
-            && !news
-        {
-            self.ask_another(pull, now);
-        }
-        true
-    }
-
-    /// R7: the next announcer is asked; the further ones stay remembered, else two that stall hide what others would
-    /// have told.
-    fn ask_another(&mut self, pull: Pull, now: Mono) {
-        let mut others: Vec<MemberId> =
-            pull.others.into_iter().filter(|other| self.links.contains_key(other)).collect();
-        if others.is_empty() {
-            return;
-        }
-        mark!(R7Another);
-        let from = others.remove(0);
-        let want = match self.state.roster.by_brief(&pull.want.id) {
-            Some(ix) => self.want_newer(ix),
-            None => pull.want,
-        };
-        if let Some(link) = self.links.get_mut(&from) {
-            link.asked += 1;
-        }
-        let until = now + self.state.params.delta * 2;
-        self.gossip.pulls.insert(want.id, Pull { from, want: want.clone(), until, others });
-        self.gossip.pulls_at = self.gossip.pulls_at.or_else(|| Some(now + self.state.params.delta / 8));
-        self.send(from, Lane::Records, Frame::Want(alloc::vec![want]).encode());
-    }
-
-    /// R7: after Δ/8 another announcer is asked; without one, the pull is forgotten after 2Δ.
-    fn tend_pulls(&mut self, now: Mono) {
-        if self.gossip.pulls_at.is_none_or(|at| at > now) {
-            return;
-        }
-        let patience = self.state.params.delta / 8;
-        let asked_at = |pull: &Pull| pull.until - self.state.params.delta * 2;
-        let over =
-            |pull: &Pull| pull.until <= now || (!pull.others.is_empty() && asked_at(pull) + patience <= now);
-        let stale: Vec<Brief> =
-            self.gossip.pulls.iter().filter(|(_, pull)| over(pull)).map(|(id, _)| *id).collect();
-        for id in stale {
-            let Some(pull) = self.gossip.pulls.remove(&id) else { continue };
-            if let Some(link) = self.links.get_mut(&pull.from) {
-                link.asked = link.asked.saturating_sub(1);
-            }
-            self.ask_another(pull, now);
-        }
-        self.gossip.pulls_at = (!self.gossip.pulls.is_empty()).then(|| now + patience);
-    }
-
     /// Serves records, within what one identity may have (R13).
     fn on_want(&mut self, from: MemberId, wants: &[Want], now: Now) {
         if self.is_spent(&from, now.mono) {
@@ -469,7 +376,7 @@ impl Member {
         let mut page: Vec<Bundle<'_>> = Vec::new();
         let mut frames = Vec::new();
         let mut size = 0;
-        let state_bytes = self.state.roster.len() as u64 * 1024;
+        let state_bytes = self.state_bytes();
         for want in wants {
             let Some(bundle) = self.serve(want, now.mono) else { continue };
             let bytes = bundle_len(&bundle);
@@ -484,6 +391,7 @@ impl Member {
             frames.push((Frame::Records(page).encode(), size));
         }
         for (frame, size) in frames {
+            let frame = pack(frame);
             if !self.served.admit(from, size, state_bytes, now.mono) {
                 break;
             }
@@ -493,11 +401,16 @@ impl Member {
 
     /// R13: the peer has had all the bytes that it may; its question is charged.
     pub(crate) fn is_spent(&mut self, peer: &MemberId, now: Mono) -> bool {
-        let spent = self.served.is_spent(peer, self.state.roster.len() as u64 * 1024, now);
+        let spent = self.served.is_spent(peer, self.state_bytes(), now);
         if spent && let Some(link) = self.links.get_mut(peer) {
             link.charge(1, now);
         }
         spent
+    }
+
+    /// About what the whole view takes on the wire.
+    pub(crate) fn state_bytes(&self) -> u64 {
+        self.state.roster.len() as u64 * 1024
     }
 
     fn serve(&self, want: &Want, now: Mono) -> Option<Bundle<'_>> {
@@ -533,7 +446,7 @@ impl Member {
             // R7: only if the note is still current: a newer one has ended the case.
             if self.state.roster.ix(&id).is_some_and(|ix| self.state.case(ix).is_some()) {
                 mark!(R7Later);
-                self.gossip.announce(id);
+                self.gossip.announce(id, None);
             }
         }
         self.tend_pulls(now.mono);

@@ -19,7 +19,9 @@ impl Member {
         let out_at = self.out_at(&peer);
         let hello = Hello { minor: MINOR, features: 0, out_at };
         self.send(peer, Lane::Urgent, Frame::Hello(hello).encode());
-        let mine = Frame::Records(alloc::vec![self.bundle(self.my_ix, true, true, &[])]).encode();
+        // The handshake has shown the certificate, unless it is newer than this run.
+        let mine = self.bundle(self.my_ix, self.own.is_renewed, true, &[]);
+        let mine = Frame::Records(alloc::vec![mine]).encode();
         self.send(peer, Lane::Urgent, mine);
         if out_at > 0 {
             self.show_charges(peer, now);
@@ -43,7 +45,7 @@ impl Member {
         for accusation in held {
             let frame = self.accusation_frame(&accusation, true, now);
             // R13: else whoever is down is given them all for each handshake.
-            let state = self.state.roster.len() as u64 * 1024;
+            let state = self.state_bytes();
             if !self.served.admit(peer, frame.len(), state, now) {
                 break;
             }

@@ -20,6 +20,8 @@ pub const PAGE: usize = 16 * 1024;
 pub const DATAGRAM_MAX: usize = 256;
 /// Summaries in one `Announce` frame.
 pub const ANNOUNCE_MAX: usize = 256;
+/// Members announced at once from which on news come in bulk: they are gathered for longer (R7).
+pub const BULK: usize = 16;
 /// Requests in one `Want` frame.
 pub const WANT_MAX: usize = 256;
 /// Trie nodes in one `WalkAsk` or `WalkTell` frame.
@@ -62,6 +64,12 @@ pub const WALK_SPACING_MIN: Duration = Duration::from_secs(1);
 pub const SERVED_MIN: u64 = 1024 * 1024;
 /// Bytes per second that it is served after that (R13).
 pub const SERVED_RATE: u64 = 10_000;
+/// Least bytes served per Δ to all together before walks are put off and others are named (R16); twice the view, if that is more.
+pub const BULK_MIN: u64 = 256 * 1024;
+/// Members that one contact names in its place (R16).
+pub const INTRODUCED_MAX: usize = 3;
+/// Members named by all contacts that are remembered (R16).
+pub const INTRODUCED_ALL_MAX: usize = 16;
 /// Notes of one member forwarded in a burst (R12).
 pub const NOTE_BUCKET: u8 = 4;
 /// Of its own four the owner keeps these for rebuttals (R12).

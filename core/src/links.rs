@@ -12,7 +12,7 @@ use crate::{
     tags::HASH_FAILED,
     time::Mono,
     trie::Prefix,
-    wire::{Bundle, Want},
+    wire::{Brief, Bundle, Want},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -70,8 +70,8 @@ pub(crate) struct Link {
     pub(crate) walk: Option<Walk>,
     /// The last walk ran to its end.
     pub(crate) walked: bool,
-    /// Asked for when there is room.
-    pub(crate) wants: VecDeque<Want>,
+    /// Asked for when there is room, and what the peer showed.
+    pub(crate) wants: VecDeque<(Want, Option<Brief>)>,
     /// Asked for and not yet here.
     pub(crate) asked: u32,
     pub(crate) walk_charges: u8,
@@ -87,6 +87,10 @@ pub(crate) struct Link {
     pub(crate) useful: Mono,
     /// How the peer's own pings do, and when it said so (R8).
     pub(crate) strain: Option<(u8, Mono)>,
+    /// When it last said anything.
+    pub(crate) heard: Mono,
+    /// It is too busy to be walked with, and said so.
+    pub(crate) busy: bool,
 }
 
 impl Link {
@@ -118,7 +122,16 @@ impl Link {
             told_redirect: Mono(0),
             useful: now,
             strain: None,
+            heard: now,
+            busy: false,
         }
+    }
+
+    /// Whether nothing is under way to the peer, and since `then` it has been silent, or has known others to ask.
+    pub(crate) fn is_served(&self, then: Mono) -> bool {
+        let is_idle = self.queued == [0; 3] && self.asked == 0 && self.inbox.is_empty();
+        let elsewhere = self.told_redirect != Mono(0) && self.told_redirect <= then;
+        is_idle && (self.heard <= then || elsewhere)
     }
 
     /// R11: useless input is charged.
@@ -273,6 +286,8 @@ impl Failed {
 #[derive(Debug, Default)]
 pub(crate) struct Served {
     members: BTreeMap<MemberId, (u64, Mono)>,
+    /// What all had together that is not forgotten yet, and since when.
+    all: (u64, Mono),
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -289,7 +304,18 @@ impl Served {
             return false;
         }
         *served += bytes as u64;
+        self.all.0 += bytes as u64;
         true
+    }
+
+    /// Whether all had more than `allowed` per `period` together.
+    pub(crate) fn is_busy(&mut self, allowed: u64, period: Duration, now: Mono) -> bool {
+        let periods = now.since(self.all.1).as_nanos() / period.as_nanos().max(1);
+        if periods > 0 {
+            let forgotten = allowed.saturating_mul(u64::try_from(periods).unwrap_or(u64::MAX));
+            self.all = (self.all.0.saturating_sub(forgotten), now);
+        }
+        self.all.0 >= allowed
     }
 
     /// Whether it has had all that it may: what it asks for is not even looked up.

@@ -36,6 +36,8 @@ pub(crate) struct Own {
     pub(crate) leaving: bool,
     /// Says so in its notes (R8).
     pub(crate) gray: bool,
+    /// The certificate is newer than this run: links may have been made with the one before.
+    pub(crate) is_renewed: bool,
     mask: Mask,
     /// The closest accusation per ring, answerable or not (R3).
     charges: BTreeMap<u8, Arc<Accusation>>,
@@ -101,6 +103,7 @@ impl Own {
             epoch: first.saturating_sub(1),
             leaving: false,
             gray: false,
+            is_renewed: false,
             mask: Mask::all(k),
             charges: BTreeMap::new(),
             disabled: Vec::new(),

@@ -254,6 +254,8 @@ pub struct Params {
     pub heal_period: Duration,
     /// First wait between attempts on one seed, doubling to 60 s.
     pub seed_wait: Duration,
+    /// Announcements of this long travel together: one hop's time, which Δ counts with (R7).
+    pub gather: Duration,
 }
 
 impl Params {
@@ -278,6 +280,7 @@ impl Params {
             gray_after: (times.ping_period * u32::from(network.rings)).max(GRAY_AFTER_MIN),
             heal_period: delta * 2,
             seed_wait: delta.max(Duration::from_millis(500)),
+            gather: times.hop,
         }
     }
 

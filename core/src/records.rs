@@ -289,7 +289,7 @@ impl Member {
             }
             Ok(certificate) => {
                 self.state.recertify(ix, certificate, now);
-                self.gossip.announce(id);
+                self.gossip.announce(id, Some(from));
                 Fate::News
             }
             Err(fate) => fate,

@@ -1,5 +1,6 @@
 //! Randomness that is handed in: one seed, labelled child streams.
 
+use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -42,5 +43,15 @@ impl Rng {
     /// A number below `bound`; 0 if `bound` is 0. The bias is below `bound` / 2⁶⁴.
     pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// Leaves `count` of `all`, by chance.
+    pub(crate) fn draw<T>(&mut self, all: &mut Vec<T>, count: usize) {
+        let count = count.min(all.len());
+        for at in 0..count {
+            let other = at + self.below((all.len() - at) as u64) as usize;
+            all.swap(at, other);
+        }
+        all.truncate(count);
     }
 }

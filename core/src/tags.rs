@@ -41,6 +41,9 @@ pub const FRAME_CLOCK: u8 = 8;
 /// "What does your wall clock show?"
 pub const FRAME_CLOCK_ASK: u8 = 9;
 
+/// A frame of records, packed.
+pub const FRAME_PACKED: u8 = 10;
+
 /// Datagrams: first byte.
 pub const DATAGRAM_PING: u8 = 1;
 /// The answer to a ping.

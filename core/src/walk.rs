@@ -1,6 +1,7 @@
 //! Anti-entropy: walks down the trie with a peer whose root differs (R13).
 
 use crate::{
+    crypto::ShortHash,
     event::Lane,
     id::MemberId,
     limits::{ANNOUNCE_MAX, REFUSAL_MEMORY_MAX, WALK_SPACING_MIN, WALKS_FREE, WANTS_WAITING},
@@ -54,16 +55,26 @@ impl Member {
             return;
         }
         self.state.trie.settle(&self.state.roster);
+        let differs = |(prefix, root): &(Prefix, ShortHash)| {
+            *prefix == Prefix::ROOT && *root != ShortHash::from(self.state.trie.root())
+        };
+        if ask.nodes.first().is_some_and(differs) && self.is_busy_for(&from, self.now.mono) {
+            return self.put_off(from, self.now.mono);
+        }
         let tell = answer(&self.state.trie, &self.state.roster, ask);
         let frame = Frame::Tell(tell).encode();
         let bytes = frame.len();
-        if self.served.admit(from, bytes, self.state.roster.len() as u64 * 1024, self.now.mono) {
+        if self.served.admit(from, bytes, self.state_bytes(), self.now.mono) {
             self.send(from, Lane::Walk, frame);
         }
     }
 
     pub(crate) fn on_tell(&mut self, from: MemberId, tell: &Tell, now: Now) {
-        if self.links.get(&from).is_none_or(|link| link.walk.is_none()) {
+        let pause = now.mono + self.state.params.delta / 8;
+        let Some(link) = self.links.get_mut(&from).filter(|link| link.walk.is_some()) else { return };
+        link.busy = tell.nodes.is_empty();
+        if link.busy {
+            (link.walk, link.next_walk) = (None, link.next_walk.max(pause));
             return;
         }
         self.state.trie.settle(&self.state.roster);
@@ -73,8 +84,10 @@ impl Member {
             match self.state.roster.ix(id) {
                 Some(ix) => {
                     mine.push(*id);
-                    let want = self.want_newer(ix);
-                    self.want(&from, want);
+                    if differences.lacked.binary_search(id).is_err() {
+                        let want = self.want_newer(ix);
+                        self.want(&from, want);
+                    }
                 }
                 None => {
                     let want = Want::stranger(brief(id), true);

@@ -4,7 +4,9 @@ use ifrit_core::{
     accusation::Accusation,
     id::MemberId,
     note::Note,
-    tags::{FRAME_ANNOUNCE, FRAME_CLOCK, FRAME_HELLO, FRAME_RECORDS, FRAME_REDIRECT, FRAME_WANT},
+    tags::{
+        FRAME_ANNOUNCE, FRAME_CLOCK, FRAME_HELLO, FRAME_PACKED, FRAME_RECORDS, FRAME_REDIRECT, FRAME_WANT,
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +57,7 @@ pub fn records(bundles: &[Bundle]) -> Vec<u8> {
 pub fn read_records(frame: &[u8]) -> Option<Vec<Bundle>> {
     match frame.split_first()? {
         (&FRAME_RECORDS, body) => postcard::from_bytes(body).ok(),
+        (&FRAME_PACKED, body) => read_records(&unpack(body.get(2..)?)?),
         _ => None,
     }
 }
@@ -66,6 +69,7 @@ pub fn read_announced(frame: &[u8]) -> Option<Vec<[u8; 8]>> {
             let summaries: Vec<([u8; 8], [u8; 8])> = postcard::from_bytes(body).ok()?;
             Some(summaries.into_iter().map(|(id, _)| id).collect())
         }
+        (&FRAME_PACKED, body) => read_announced(&unpack(body.get(2..)?)?),
         _ => None,
     }
 }
@@ -78,8 +82,26 @@ pub fn read_wanted(frame: &[u8]) -> Option<Vec<[u8; 8]>> {
             let wants: Vec<Want> = postcard::from_bytes(body).ok()?;
             Some(wants.into_iter().map(|want| want.0).collect())
         }
+        (&FRAME_PACKED, body) => read_wanted(&unpack(body.get(2..)?)?),
         _ => None,
     }
+}
+
+/// One LZ4 block.
+fn unpack(block: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = block.iter().copied();
+    let mut out = Vec::new();
+    while let Some(token) = bytes.next() {
+        let literals = length(token >> 4, &mut bytes)?;
+        out.extend(bytes.by_ref().take(literals));
+        let Some(low) = bytes.next() else { break };
+        let offset = usize::from(u16::from_le_bytes([low, bytes.next()?]));
+        let start = out.len().checked_sub(offset)?;
+        for at in start..start + length(token & 15, &mut bytes)? + 4 {
+            out.push(*out.get(at)?);
+        }
+    }
+    Some(out)
 }
 
 /// "I hold you out at this epoch" (0: I do not).
@@ -111,4 +133,15 @@ fn brief(id: &MemberId) -> [u8; 8] {
 
 fn framed<T: Serialize>(tag: u8, body: &T) -> Vec<u8> {
     postcard::to_extend(body, vec![tag]).expect("plain data always serialises")
+}
+
+/// A length of which a nibble is the first part.
+fn length(nibble: u8, bytes: &mut impl Iterator<Item = u8>) -> Option<usize> {
+    let mut length = usize::from(nibble);
+    let mut last = if nibble == 15 { 255 } else { 0 };
+    while last == 255 {
+        last = bytes.next()?;
+        length += usize::from(last);
+    }
+    Some(length)
 }

@@ -75,7 +75,7 @@ fn walk(mine: &Trie, theirs: &Trie, ids: &[MemberId]) -> (BTreeSet<MemberId>, us
         let useless = |(prefix, shown): &(Prefix, Shown)| *prefix != Prefix::ROOT && *shown == Shown::Same;
         assert!(!tell.nodes.iter().any(useless), "only differing branches are walked");
         bytes += ask.encode().len() + tell.encode().len();
-        let Differences { deeper, members } =
+        let Differences { deeper, members, .. } =
             compare(mine, ids, &Tell::decode(&tell.encode()).expect("own message"));
         todo.extend(deeper);
         for id in members {
@@ -157,7 +157,7 @@ proptest! {
     ) {
         let ids = ids(120);
         let trie = trie(&ids, &held);
-        let Differences { deeper, members } = compare(&trie, &ids, &Tell { nodes: nodes.clone() });
+        let Differences { deeper, members, .. } = compare(&trie, &ids, &Tell { nodes: nodes.clone() });
         prop_assert!(deeper.len() <= WALK_MAX * 16);
         prop_assert!(members.len() <= WALK_MAX * 272);
         for (prefix, digest) in &deeper {

@@ -57,6 +57,8 @@ pub struct Differences {
     pub deeper: Vec<(Prefix, ShortHash)>,
     /// Members whose leaf differs or that one side lacks, each once, by id.
     pub members: Vec<MemberId>,
+    /// Of these, those that the peer lacks: there is nothing to ask it for.
+    pub lacked: Vec<MemberId>,
 }
 
 impl Ask {
@@ -134,8 +136,10 @@ pub fn compare<I: Ids + ?Sized>(trie: &Trie, ids: &I, tell: &Tell) -> Difference
             }
         }
     }
-    found.members.sort_unstable();
-    found.members.dedup();
+    for list in [&mut found.members, &mut found.lacked] {
+        list.sort_unstable();
+        list.dedup();
+    }
     found
 }
 
@@ -149,7 +153,7 @@ impl Differences {
             }
             let they_lack = *theirs == ShortHash::default();
             match trie.bucket(ids, &child).filter(|_| they_lack) {
-                Some(only_mine) => self.members.extend(only_mine.iter().map(|(id, _)| *id)),
+                Some(only_mine) => self.list(only_mine, BTreeMap::new()),
                 None => self.deeper.push((child, mine)),
             }
         }
@@ -179,8 +183,12 @@ impl Differences {
     /// Both sides are known in full.
     fn list(&mut self, mine: Vec<(MemberId, Hash)>, mut theirs: BTreeMap<MemberId, ShortHash>) {
         for (id, leaf) in short(mine) {
-            if theirs.remove(&id) != Some(leaf) {
+            let shown = theirs.remove(&id);
+            if shown != Some(leaf) {
                 self.members.push(id);
+            }
+            if shown.is_none() {
+                self.lacked.push(id);
             }
         }
         self.members.extend(theirs.into_keys());

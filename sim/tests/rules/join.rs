@@ -15,6 +15,18 @@ fn r16_a_hundred_join_through_one() {
 }
 
 #[test]
+fn r16_a_boot_is_fed_by_all_not_by_its_first_member() {
+    let mut world = World::bootstrap(Setup::new(100, 1));
+    world.run_for(s(1) / 5);
+    world.settles_within(s(5));
+    let mean = (0..100).map(|node| world.sent(node)).sum::<u64>() / 100;
+    assert!(world.sent(0) < 6 * mean, "{} of {mean} on average", world.sent(0));
+    // R7: what comes twice comes with the greeting of a new link, once per link.
+    let twice = (0..100).map(|node| world.member(node).counters().duplicates).sum::<u64>() / 100;
+    assert!(twice < 75, "{twice} records per member came twice");
+}
+
+#[test]
 fn r16_two_hundred_members_live_for_a_minute_without_a_removal() {
     let mut world = settled(200, 23, 2);
     world.run_for(s(60));

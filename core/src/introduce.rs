@@ -1,0 +1,181 @@
+//! Many newcomers at once: room for their links, and whom a busy member names in its place (R16).
+//!
+//! **R16, introductions.** A member serves in walks at most [`BULK_MIN`] bytes or twice its view per Δ, whoever asks; beyond, a
+//! walk is answered by "not now", and by the names of a few members whom the newcomer should have as neighbours. It pulls
+//! their records, synchronises with them, and comes back to its contact when little is left to differ. So the thousand that
+//! start together through one seed feed each other. Those introduced never count among the c contacts: they only stand in
+//! for the one that named them, so that such a newcomer is joined `Unconfirmed`, and goes on trying.
+
+use crate::{
+    action::HangUp,
+    event::Lane,
+    id::MemberId,
+    limits::{BULK_MIN, INTRODUCED_ALL_MAX, INTRODUCED_MAX, STRANGER_LINKS_MAX},
+    links::Link,
+    member::Member,
+    pack::pack,
+    time::Mono,
+    trie::walk::Tell,
+    wire::{Brief, Frame, Summary, brief},
+};
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::time::Duration;
+
+/// Those whom contacts named, and how the view grows meanwhile.
+#[derive(Debug)]
+pub(crate) struct Introduced {
+    members: BTreeMap<Brief, Standing>,
+    /// When others' news last brought a member that was unknown, and when they first did.
+    grown: Option<(Mono, Mono)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    by: MemberId,
+    tried: bool,
+    met: bool,
+}
+
+impl Introduced {
+    pub(crate) fn new() -> Self {
+        Self { members: BTreeMap::new(), grown: None }
+    }
+
+    /// `by` names somebody in its place.
+    fn name(&mut self, by: MemberId, who: Brief) {
+        let named = self.members.values().filter(|standing| standing.by == by).count();
+        let room = named < INTRODUCED_MAX && self.members.len() < INTRODUCED_ALL_MAX;
+        if room && !self.members.values().any(|standing| brief(&standing.by) == who) {
+            self.members.entry(who).or_insert(Standing { by, tried: false, met: false });
+        }
+    }
+
+    pub(crate) fn contains(&self, member: &MemberId) -> bool {
+        self.members.contains_key(&brief(member))
+    }
+
+    /// No link to it, or no more: it is not waited for.
+    pub(crate) fn tried(&mut self, member: &MemberId) {
+        if let Some(standing) = self.members.get_mut(&brief(member)) {
+            standing.tried = true;
+        }
+    }
+
+    /// It was synchronised with. Whether it is one of these.
+    pub(crate) fn met(&mut self, member: &MemberId) -> bool {
+        let standing = self.members.get_mut(&brief(member));
+        standing.map(|standing| standing.met = true).is_some()
+    }
+
+    pub(crate) fn is_met(&self, member: &MemberId) -> bool {
+        self.members.get(&brief(member)).is_some_and(|standing| standing.met)
+    }
+
+    pub(crate) fn any_met(&self) -> bool {
+        self.members.values().any(|standing| standing.met)
+    }
+
+    /// Others told of a member that was unknown.
+    pub(crate) fn grew(&mut self, now: Mono) {
+        let first = self.grown.map_or(now, |(_, first)| first);
+        self.grown = Some((now, first));
+    }
+
+    /// A view that news make grow is half known: its neighbours are not yet those to come. It is waited for until none came
+    /// for Δ/8, at most for 4Δ.
+    pub(crate) fn is_quiet(&self, now: Mono, delta: Duration) -> bool {
+        self.grown.is_none_or(|(last, first)| now.since(last) >= delta / 8 || now.since(first) >= delta * 4)
+    }
+}
+
+impl Member {
+    // ---- who gives ------------------------------------------------------------------------------------------------
+
+    /// A stranger's link gives way to a new one when it had its time, or when it has been served and says nothing more: else
+    /// members that keep links for ever keep newcomers out, and a boot's first those that come after. The longest useless goes
+    /// first. Whether there was one.
+    pub(crate) fn make_room(&mut self, now: Mono) -> bool {
+        let silence = now - self.state.params.delta / 8;
+        let over = |(id, link): &(&MemberId, &Link)| {
+            !link.dialed
+                && (link.keep <= now || link.is_served(silence))
+                && !self.monitor.neighbours.contains(*id)
+        };
+        let oldest = self.links.iter().filter(over).min_by_key(|(_, link)| link.useful);
+        let Some(member) = oldest.map(|(id, _)| *id) else { return false };
+        self.hang_up(member, HangUp::Crowded);
+        true
+    }
+
+    /// Ring neighbours always have room (R5).
+    pub(crate) fn is_crowded(&self, member: &MemberId) -> bool {
+        let strangers = || self.links.keys().filter(|id| !self.monitor.neighbours.contains(*id)).count();
+        !self.monitor.neighbours.contains(member)
+            && self.links.len() > STRANGER_LINKS_MAX
+            && strangers() > STRANGER_LINKS_MAX
+    }
+
+    /// Whether a walk is put off because others have had all that is served per Δ. Neighbours of some standing never are.
+    pub(crate) fn is_busy_for(&mut self, peer: &MemberId, now: Mono) -> bool {
+        let standing =
+            self.links.get(peer).is_some_and(|link| link.keep - self.keep() + self.state.params.delta <= now);
+        let allowed = BULK_MIN.max(2 * self.state_bytes());
+        !(standing && self.monitor.neighbours.contains(peer))
+            && self.served.is_busy(allowed, self.state.params.delta, now)
+    }
+
+    /// "Not now; ask these": some of those that it should have as neighbours.
+    pub(crate) fn put_off(&mut self, peer: MemberId, now: Mono) {
+        let not_now = Frame::Tell(Tell { nodes: Vec::new() }).encode();
+        self.send(peer, Lane::Walk, not_now);
+        let delta = self.state.params.delta;
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if link.told_redirect != Mono(0) && now.since(link.told_redirect) < delta {
+            return link.charge(1, now);
+        }
+        link.told_redirect = now;
+        let mut others: Vec<MemberId> = (0..self.network.rings)
+            .filter_map(|ring| self.state.predecessor(ring, &peer))
+            .map(|ix| self.state.id(ix))
+            .filter(|id| *id != self.me)
+            .collect();
+        others.sort_unstable();
+        others.dedup();
+        let take = INTRODUCED_MAX.min(others.len());
+        self.rng.draw(&mut others, take);
+        // Whole, and ahead of their names: so the link is needed no longer.
+        let all = others.iter().filter_map(|id| self.state.roster.ix(id));
+        let records = Frame::Records(all.map(|ix| self.bundle(ix, true, true, &[])).collect()).encode();
+        self.send(peer, Lane::Records, pack(records));
+        let names = Frame::Redirect(self.summaries(others.iter())).encode();
+        self.send(peer, Lane::Records, names);
+    }
+
+    // ---- who takes ------------------------------------------------------------------------------------------------
+
+    /// A contact names others.
+    pub(crate) fn on_introduction(&mut self, from: MemberId, summaries: &[Summary]) {
+        if self.contacts.joined() || !self.contacts.is_contact(&from) {
+            return;
+        }
+        for summary in summaries.iter().filter(|summary| summary.id != brief(&self.me)) {
+            self.contacts.introduced.name(from, summary.id);
+        }
+    }
+
+    /// Links to those introduced, once their records are here.
+    pub(crate) fn dial_introduced(&mut self, now: Mono) {
+        let waiting: Vec<MemberId> = self
+            .contacts
+            .introduced
+            .members
+            .iter()
+            .filter(|(_, standing)| !standing.met && !standing.tried)
+            .filter_map(|(who, _)| self.state.roster.by_brief(who))
+            .map(|ix| self.state.id(ix))
+            .collect();
+        for member in waiting {
+            self.dial(member, now);
+        }
+    }
+}
