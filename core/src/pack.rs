@@ -3,6 +3,8 @@
 //! A packed frame is a tag, the length of the frame inside (2 bytes), and that frame as one
 //! [LZ4 block](https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md). Nothing secret is packed beside what a peer chooses.
 //! Whatever a peer says, unpacking makes at most [`FRAME_MAX`] bytes and reads its input once.
+//! Written here, not taken from a library: what a member says must be the same bytes on every machine, and LZ4 leaves
+//! the choice of matches to the writer (the known ones choose by word size).
 
 use crate::{limits::FRAME_MAX, tags::FRAME_PACKED};
 use alloc::{borrow::Cow, vec::Vec};
