@@ -237,7 +237,14 @@ impl Member {
 
     fn push_accusation(&mut self, accusation: &Accusation, now: Now) {
         let frame = self.accusation_frame(accusation, false, now.mono);
-        for peer in self.relays(ring_of(accusation.hash(), self.network.rings), None) {
+        let mut to = self.relays(ring_of(accusation.hash(), self.network.rings), None);
+        // R3: the accuser may have no link to the accused, so some of those who have one tell it too.
+        let accused = accusation.accused;
+        if self.links.contains_key(&accused) && !to.contains(&accused) {
+            let chance = self.rng.below(self.monitor.neighbours.len().max(1) as u64);
+            to.extend((chance < 2 * self.state.params.fan_out as u64).then_some(accused));
+        }
+        for peer in to {
             self.send(peer, Lane::Urgent, frame.clone());
         }
     }

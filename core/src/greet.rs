@@ -14,7 +14,8 @@ use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 const MINOR: u16 = 0;
 
 impl Member {
-    /// First on a new link: hello, then our own records; then what is held against the peer, if anything is.
+    /// First on a new link: hello, then our own records; then what is held against the peer, if anything is. Whoever was
+    /// accused for want of a link could not be told before (R3).
     pub(crate) fn greet(&mut self, peer: MemberId, now: Mono) {
         let out_at = self.out_at(&peer);
         let hello = Hello { minor: MINOR, features: 0, out_at };
@@ -23,9 +24,7 @@ impl Member {
         let mine = self.bundle(self.my_ix, self.own.is_renewed, true, &[]);
         let mine = Frame::Records(alloc::vec![mine]).encode();
         self.send(peer, Lane::Urgent, mine);
-        if out_at > 0 {
-            self.show_charges(peer, now);
-        }
+        self.show_charges(peer, now);
     }
 
     /// The epoch at which `peer` is down here; 0 if it is not.

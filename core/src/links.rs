@@ -172,6 +172,8 @@ struct Dial {
     turn: usize,
     /// The last one came to nothing.
     vain: bool,
+    /// It began before the member's current note: what comes of it is nothing to count.
+    stale: bool,
 }
 
 impl Dials {
@@ -184,20 +186,22 @@ impl Dials {
             wait: DIAL_WAIT_MIN,
             turn: 0,
             vain: false,
+            stale: false,
         });
         if dial.flying.is_some() || dial.next > now && !planted!(Redials) {
             return None;
         }
-        (dial.flying, dial.begun, dial.vain) = (Some(now), now, false);
+        (dial.flying, dial.begun) = (Some(now), now);
+        (dial.vain, dial.stale) = (false, false);
         dial.next = now + dial.wait;
         dial.wait = (dial.wait * 2).min(DIAL_WAIT_MAX);
         dial.turn += 1;
         Some(dial.turn - 1)
     }
 
-    /// Since when a dial to `member` is under way.
-    pub(crate) fn flying(&self, member: &MemberId) -> Option<Mono> {
-        self.members.get(member).and_then(|dial| dial.flying)
+    /// Whether a dial to `member` is under way that began after its current note came.
+    pub(crate) fn is_flying(&self, member: &MemberId) -> bool {
+        self.members.get(member).is_some_and(|dial| dial.flying.is_some() && !dial.stale)
     }
 
     /// When the member may be dialled next.
@@ -208,7 +212,7 @@ impl Dials {
     /// It came to nothing.
     pub(crate) fn failed(&mut self, member: &MemberId) {
         if let Some(dial) = self.members.get_mut(member) {
-            dial.vain |= dial.flying.take().is_some();
+            dial.vain |= dial.flying.take().is_some() && !dial.stale;
         }
     }
 
@@ -218,10 +222,12 @@ impl Dials {
         dial.is_some_and(|dial| dial.vain && now.since(dial.begun) < DIAL_WAIT_MIN)
     }
 
-    /// The member is somewhere else now: what failed says nothing any more.
-    pub(crate) fn moved(&mut self, member: &MemberId) {
+    /// A new note of it came (R5): it runs, perhaps again or elsewhere. What dials before came to says nothing any more, nor
+    /// does one under way: a first packet that nobody took is sent again seconds later. The waits start over.
+    pub(crate) fn renewed(&mut self, member: &MemberId) {
         if let Some(dial) = self.members.get_mut(member) {
-            dial.vain = false;
+            (dial.vain, dial.stale) = (false, dial.flying.is_some());
+            (dial.wait, dial.next) = (DIAL_WAIT_MIN, dial.begun + DIAL_WAIT_MIN);
         }
     }
 
@@ -237,7 +243,8 @@ impl Dials {
     /// After misbehaviour: the longest wait at once.
     pub(crate) fn back_off(&mut self, member: MemberId, now: Mono) {
         let next = now + DIAL_WAIT_MAX;
-        let dial = Dial { flying: None, begun: now, next, wait: DIAL_WAIT_MAX, turn: 0, vain: false };
+        let dial =
+            Dial { flying: None, begun: now, next, wait: DIAL_WAIT_MAX, turn: 0, vain: false, stale: false };
         self.members.insert(member, dial);
     }
 
@@ -368,17 +375,41 @@ mod tests {
     }
 
     #[test]
-    fn r5_a_dial_that_failed_is_in_vain_for_5_s_or_until_the_member_is_elsewhere() {
+    fn r5_a_dial_that_failed_is_in_vain_for_5_s_or_until_a_new_note() {
         let mut dials = Dials::default();
         assert!(dials.begin(PEER, at(0)).is_some());
         assert!(!dials.is_vain(&PEER, at(10)), "it is under way");
         dials.failed(&PEER);
         assert!(dials.is_vain(&PEER, at(4_999)) && !dials.is_vain(&PEER, at(5_000)));
-        dials.moved(&PEER);
+        dials.renewed(&PEER);
         assert!(!dials.is_vain(&PEER, at(20)));
         assert!(dials.begin(PEER, at(5_000)).is_some() && dials.completed(&PEER));
         dials.failed(&PEER);
         assert!(!dials.is_vain(&PEER, at(5_010)), "a link that ends is no dial that failed");
+    }
+
+    #[test]
+    fn r5_a_dial_begun_before_a_new_note_is_nothing_to_count() {
+        let mut dials = Dials::default();
+        let mut now = 0;
+        for wait in [5_000, 10_000, 20_000] {
+            assert!(dials.begin(PEER, at(now)).is_some() && dials.is_flying(&PEER));
+            dials.failed(&PEER);
+            now += wait;
+        }
+        assert!(dials.begin(PEER, at(now)).is_some());
+        dials.renewed(&PEER);
+        assert!(!dials.is_flying(&PEER));
+        assert!(dials.begin(PEER, at(now + 5_000)).is_none(), "it is under way all the same");
+        dials.failed(&PEER);
+        assert!(!dials.is_vain(&PEER, at(now + 10)));
+        assert!(dials.begin(PEER, at(now + 4_999)).is_none(), "still one dial per 5 s");
+        assert!(
+            dials.begin(PEER, at(now + 5_000)).is_some() && dials.is_flying(&PEER),
+            "the waits started over"
+        );
+        dials.failed(&PEER);
+        assert!(dials.is_vain(&PEER, at(now + 5_010)), "one begun since counts again");
     }
 
     #[test]

@@ -39,12 +39,12 @@ impl Member {
         }
         // A dial that does not complete in the ping's time is a miss; one that is withheld is none (R5, R12), unless the
         // last one failed just now: somebody else who answers at a crashed member's address must not keep it in longer
-        // than nobody does.
+        // than nobody does. After a new note the count starts anew: only dials begun since then count.
         mark!(R5DialMiss);
         if planted!(NoLinkNoMiss) {
             self.dial(member, now);
             self.monitor.on_withheld(&member, now + timeout);
-        } else if self.dials.flying(&member).is_some() || self.dials.is_vain(&member, now) {
+        } else if self.dials.is_flying(&member) || self.dials.is_vain(&member, now) {
             self.monitor.on_sent(&member, now, timeout);
         } else if self.dial(member, now) {
             self.monitor.on_sent(&member, now, timeout * FIRST_DIAL);

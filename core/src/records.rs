@@ -383,9 +383,7 @@ impl Member {
                 return Fate::Duplicate;
             }
         }
-        if self.state.roster.by_id(&id).is_some_and(|peer| peer.note.addrs() != note.addrs()) {
-            self.dials.moved(&id);
-        }
+        self.dials.renewed(&id);
         let answers = note.answers() || note.leaving() || note.gray();
         let (ix, adopted) = self.state.adopt(certificate, self.store.note(note), now);
         let urgent = answers || adopted == Adopted::Rebutted;

@@ -2,7 +2,7 @@
 
 use crate::{s, settled};
 use ifrit_core::{action::Notice, time::Mono, view::State};
-use ifrit_sim::World;
+use ifrit_sim::{World, wire::Bundle};
 use std::time::Duration;
 
 /// Slanders `accused` by each of `accusers` (a ring and the one who accuses there) every `every`, for `span`.
@@ -39,6 +39,24 @@ fn r3_a_false_accusation_is_answered() {
         assert_eq!(world.removals(Mono(0)), [], "seed {seed}");
         let mask = world.sees(victim, victim).unwrap().mask;
         assert!(!mask.enabled(2), "seed {seed}: a valid accusation costs the accuser its ring");
+    }
+}
+
+#[test]
+fn r3_an_accused_member_hears_of_it_from_others_than_its_accuser() {
+    for seed in 1..=5 {
+        let mut world = settled(20, 7, seed);
+        let (victim, liar) = (3, world.along(2, 3, -1));
+        let accusation = world.accuse(liar, victim, 2);
+        let other = (0..7).map(|ring| world.along(ring, liar, 1)).find(|node| *node != victim).unwrap();
+        let since = world.now();
+        world.show(liar, other, &[Bundle::of(world.id(victim)).accusation(&accusation)]);
+        world.run_for(world.params().delta / 4);
+        let told = world
+            .since(since)
+            .iter()
+            .any(|seen| seen.observer == victim && matches!(seen.notice, Notice::AccusedMyself { .. }));
+        assert!(told, "seed {seed}");
     }
 }
 

@@ -74,6 +74,36 @@ fn r5_monitors_take_turns_so_that_a_crash_is_seen_within_one_period() {
 }
 
 #[test]
+fn r5_a_dial_begun_before_a_restart_accuses_nobody_after_it() {
+    let mut world = settled(16, 23, 1);
+    for turn in 0..30 {
+        let gone = turn % 16;
+        world.crash(gone);
+        all_notice(&mut world, &[gone]);
+        // Attempts to heal dial it now and then, and wait for it.
+        world.run_for(s(20) + s(1) * turn as u32 / 7);
+        let restarted = world.now();
+        world.start(gone);
+        world.run_for(s(12));
+        let epoch = world.member(gone).view().epoch();
+        let accused: Vec<_> = world
+            .since(restarted)
+            .iter()
+            .filter_map(|seen| match &seen.notice {
+                Notice::Accused { accusation }
+                    if accusation.accused == world.id(gone) && accusation.epoch == epoch =>
+                {
+                    Some((seen.at.since(restarted), seen.observer))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(accused.first(), None, "in turn {turn}");
+        assert_eq!(world.removals(restarted), [], "in turn {turn}");
+    }
+}
+
+#[test]
 fn r7_a_push_leaves_nobody_to_the_digests() {
     let mut world = settled(120, 23, 6);
     let crashed = world.now();

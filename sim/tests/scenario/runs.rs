@@ -89,9 +89,6 @@ fn a_selector_that_finds_too_few_is_told_with_its_line() {
     assert_eq!(error, format!("x.toml:9: at[1].do.crash: {reason}"));
 }
 
-/// What does not hold yet: a member that returns in the middle of churn may be put out once before its answer is everywhere.
-const NOT_YET: &[&str] = &["churn"];
-
 /// Every scenario runs at a small size. Expectations that name times or bytes are for the size in the file.
 #[test]
 fn every_scenario_holds_with_few_members() {
@@ -101,11 +98,7 @@ fn every_scenario_holds_with_few_members() {
         let is_whole = scenario.stack == ifrit_sim::full::Stack::Node;
         let small = Scenario::read(&file, Some(scenario.members.min(16)));
         let Ok(mut small) = small else { continue }; // it names members by number, or more than that
-        if is_whole
-            || NOT_YET.contains(&small.name.as_str())
-            || small.until.as_secs() > 400
-            || !small.adversary.is_empty()
-        {
+        if is_whole || small.until.as_secs() > 400 || !small.adversary.is_empty() {
             continue;
         }
         small.expect.bytes_per_records = None;
