@@ -1,8 +1,11 @@
 //! R8: a member whose own links are bad says so itself; nobody else can make one say so.
 
 use crate::{s, settled};
-use ifrit_core::{action::Notice, time::Mono, view::State};
-use ifrit_sim::World;
+use ifrit_core::{action::Notice, id::MemberId, time::Mono, view::State};
+use ifrit_sim::{
+    World,
+    tamper::{Hand, Tamper, Wire},
+};
 
 const NOBODY: [usize; 0] = [];
 
@@ -215,4 +218,32 @@ fn r8_one_that_crashes_while_gray_stays_out_until_its_lease_ends() {
             || matches!(&seen.notice, Notice::Down { accusation } if accusation.accused == id)
     });
     assert!(!back, "neither accused nor taken back");
+}
+
+/// Sends one member no datagram: neither ping nor pong.
+#[derive(Debug)]
+struct MuteTo(MemberId);
+
+impl Tamper for MuteTo {
+    fn sends(&mut self, _: &mut Hand<'_>, to: MemberId, wire: Wire<'_>) -> bool {
+        to != self.0 || matches!(wire, Wire::Frame(..))
+    }
+}
+
+/// A gray member accuses nobody, so liars that answer all others stay where it watches them.
+#[test]
+fn r8_liars_that_answer_all_but_a_gray_member_do_not_keep_it_gray() {
+    let mut world = settled(40, 23, 5);
+    let (sick, id) = (7, world.id(7));
+    world.net.member_loss_ppm[sick] = 800_000;
+    assert!(world.run_until_condition(s(60), |world| world.all_see(sick, State::Gray)).is_some());
+    let mut watched: Vec<_> = (0..23).map(|ring| world.along(ring, sick, 1)).collect();
+    watched.sort_unstable();
+    watched.dedup();
+    // More than one in four of them, less than half.
+    watched.iter().take(6).for_each(|liar| world.corrupt(*liar, Box::new(MuteTo(id))));
+    assert!((13..24).contains(&watched.len()), "{watched:?}");
+    world.net.member_loss_ppm[sick] = 0;
+    world.run_for(s(60));
+    assert!(world.all_see(sick, State::Live), "{}", world.explain());
 }
