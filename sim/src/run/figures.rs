@@ -16,6 +16,8 @@ pub(super) struct Figures {
     removals: FalseRemovals,
     /// Who has held whom live in both their lives: the first sight is no change.
     met: Views,
+    /// Who holds whom out since that one was disturbed.
+    gone: Views,
     healthy: u64,
     /// The first epoch of each member's present life; 0 of the first life.
     born: Vec<u64>,
@@ -58,6 +60,7 @@ impl Figures {
             removed: Views::new(members),
             removals: FalseRemovals::default(),
             met: Views::new(members),
+            gone: Views::new(members),
             healthy: 0,
             born: vec![0; members],
             disturbed: BTreeMap::new(),
@@ -131,12 +134,12 @@ impl Figures {
         if first_sight || !fact.correct || !fact.runs() || fact.left.is_some() {
             return;
         }
-        if truth.is_healthy(observer, now) && truth.is_healthy(subject, now) {
+        // Whoever went while it was disturbed comes back for the same reason, however late: gray and back is two changes.
+        let returns = self.gone.set(observer, subject, !live && truth.is_disturbed(subject, now), now) && live;
+        let disturbed = truth.is_disturbed(subject, now) || returns;
+        if truth.is_healthy(observer, now) && truth.is_healthy(subject, now) && !returns {
             self.healthy += 1;
-        } else if truth.facts[subject].correct
-            && truth.facts[subject].runs()
-            && truth.is_disturbed(subject, now)
-        {
+        } else if truth.facts[subject].correct && truth.facts[subject].runs() && disturbed {
             let seen = self.disturbed.entry(subject).or_insert_with(|| vec![0; truth.facts.len()]);
             seen[observer] = seen[observer].saturating_add(1);
         }
