@@ -135,7 +135,8 @@ impl Figures {
             return;
         }
         // Whoever went while it was disturbed comes back for the same reason, however late: gray and back is two changes.
-        let returns = self.gone.set(observer, subject, !live && truth.is_disturbed(subject, now), now) && live;
+        let returns =
+            self.gone.set(observer, subject, !live && truth.is_disturbed(subject, now), now) && live;
         let disturbed = truth.is_disturbed(subject, now) || returns;
         if truth.is_healthy(observer, now) && truth.is_healthy(subject, now) && !returns {
             self.healthy += 1;

@@ -10,7 +10,6 @@ use super::{
     outcome::round,
     selector::Chooser,
     timeline::{self, Turn},
-    truth::Fact,
     window::Window,
 };
 use crate::{
@@ -101,7 +100,8 @@ impl<'a> Runner<'a> {
             steps.push(origin + turn.t, Step::Turn(*turn));
         }
         let calm = timeline::last_disturbance(scenario, &turns);
-        let truth = truth(scenario, members, origin, params.detection, calm);
+        let calm = if calm.is_zero() { Mono(0) } else { origin + calm };
+        let truth = Truth::new(members, scenario.members, origin, params.detection, calm);
         let mut runner = Self {
             scenario,
             options,
@@ -581,19 +581,6 @@ impl Stage {
             self.views.set(observer, self.world.index(&member.id), true, self.world.now());
         }
     }
-}
-
-fn truth(scenario: &Scenario, members: usize, origin: Mono, grace: Duration, calm: Duration) -> Truth {
-    let fact = |member| Fact {
-        correct: true,
-        started: (member < scenario.members).then_some(origin),
-        crashed: None,
-        left: None,
-        trouble: Mono(0),
-        group: 0,
-    };
-    let last_disturbance = if calm.is_zero() { Mono(0) } else { origin + calm };
-    Truth { facts: (0..members).map(fact).collect(), grace, last_disturbance, oneway: false }
 }
 
 fn view_sizes(truth: &Truth, views: &Views, expected: &Expected) -> ViewSizes {

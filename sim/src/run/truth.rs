@@ -43,6 +43,25 @@ pub struct Truth {
 }
 
 impl Truth {
+    /// What is so when `running` of `members` have just started, at `now`.
+    pub(super) fn new(
+        members: usize,
+        running: usize,
+        now: Mono,
+        grace: Duration,
+        last_disturbance: Mono,
+    ) -> Self {
+        let fact = |member| Fact {
+            correct: true,
+            started: (member < running).then_some(now),
+            crashed: None,
+            left: None,
+            trouble: Mono(0),
+            group: 0,
+        };
+        Self { facts: (0..members).map(fact).collect(), grace, last_disturbance, oneway: false }
+    }
+
     /// Whether an own event of `member` lasts, or has ended less than the detection bound ago (DESIGN section 7).
     pub fn is_disturbed(&self, member: usize, now: Mono) -> bool {
         let trouble = self.facts[member].trouble;
