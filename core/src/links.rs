@@ -1,6 +1,7 @@
 //! What is remembered of each link and each dial (R10 to R13).
 
 use crate::{
+    action::HangUp,
     certificate::Certificate,
     crypto::{Hash, ShortHash, hash},
     event::Lane,
@@ -9,8 +10,9 @@ use crate::{
         CHARGE_MAX, CHARGE_PER_SECOND, DIAL_WAIT_MAX, DIAL_WAIT_MIN, FAILED_MEMORY, LANE_QUEUE_MAX,
         SERVED_MIN, SERVED_RATE,
     },
+    member::Member,
     tags::HASH_FAILED,
-    time::Mono,
+    time::{Mono, Now},
     trie::Prefix,
     wire::{Brief, Bundle, Want},
 };
@@ -335,6 +337,40 @@ impl Served {
     /// Forgets identities after an hour.
     pub(crate) fn sweep(&mut self, now: Mono) {
         self.members.retain(|_, (_, since)| now.since(*since) < HOUR);
+    }
+}
+
+impl Member {
+    /// R14: links of expired members are cut. A certificate that was renewed meanwhile holds for the link too.
+    pub(crate) fn cut_expired_links(&mut self, now: Now) {
+        let allowance = self.state.params.allowance;
+        let over = |link: &Link| link.until <= now.mono;
+        let ended: Vec<MemberId> =
+            self.links.iter().filter(|(_, link)| over(link)).map(|(id, _)| *id).collect();
+        for id in ended {
+            let renewed = self.state.roster.by_id(&id).map(|peer| Arc::clone(&peer.certificate));
+            let renewed = renewed.filter(|certificate| certificate.is_current(now.wall, allowance));
+            match (renewed, self.links.get_mut(&id)) {
+                (Some(certificate), Some(link)) => {
+                    link.until = now.mono + (certificate.not_after + allowance).since(now.wall);
+                    link.certificate = certificate;
+                }
+                _ => self.hang_up(id, HangUp::Expired),
+            }
+        }
+    }
+
+    /// The dialer closes what nobody needs any more.
+    pub(crate) fn close_idle_links(&mut self, now: Mono) {
+        let idle: Vec<MemberId> = self
+            .links
+            .iter()
+            .filter(|(id, link)| link.dialed && link.keep <= now && !self.monitor.neighbours.contains(*id))
+            .map(|(id, _)| *id)
+            .collect();
+        if self.contacts.joined() {
+            idle.into_iter().for_each(|member| self.hang_up(member, HangUp::Idle));
+        }
     }
 }
 

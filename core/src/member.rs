@@ -459,38 +459,6 @@ impl Member {
         self.cut_expired_links(now);
     }
 
-    /// R14: links of expired members are cut. A certificate that was renewed meanwhile holds for the link too.
-    fn cut_expired_links(&mut self, now: Now) {
-        let allowance = self.state.params.allowance;
-        let over = |link: &Link| link.until <= now.mono;
-        let ended: Vec<MemberId> =
-            self.links.iter().filter(|(_, link)| over(link)).map(|(id, _)| *id).collect();
-        for id in ended {
-            let renewed = self.state.roster.by_id(&id).map(|peer| Arc::clone(&peer.certificate));
-            let renewed = renewed.filter(|certificate| certificate.is_current(now.wall, allowance));
-            match (renewed, self.links.get_mut(&id)) {
-                (Some(certificate), Some(link)) => {
-                    link.until = now.mono + (certificate.not_after + allowance).since(now.wall);
-                    link.certificate = certificate;
-                }
-                _ => self.hang_up(id, HangUp::Expired),
-            }
-        }
-    }
-
-    /// The dialer closes what nobody needs any more.
-    fn close_idle_links(&mut self, now: Mono) {
-        let idle: Vec<MemberId> = self
-            .links
-            .iter()
-            .filter(|(id, link)| link.dialed && link.keep <= now && !self.monitor.neighbours.contains(*id))
-            .map(|(id, _)| *id)
-            .collect();
-        if self.contacts.joined() {
-            idle.into_iter().for_each(|member| self.hang_up(member, HangUp::Idle));
-        }
-    }
-
     /// Hands out what the turn has gathered.
     fn flush(&mut self, now: Now) {
         for notice in core::mem::take(&mut self.state.notices) {
