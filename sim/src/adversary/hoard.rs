@@ -17,7 +17,7 @@ pub(super) struct Hoard {
 impl Hoard {
     /// Keeps it, if there is room and its first record was not heard before.
     pub(super) fn keep(&mut self, bundle: Bundle) {
-        let Some(first) = bundle.note.as_ref().or(bundle.accusations.first()) else { return };
+        let Some(first) = bundle.note.as_ref().or_else(|| bundle.accusations.first()) else { return };
         if self.all.len() < KEPT && self.seen.insert(first.clone()) {
             self.all.push(bundle);
         }

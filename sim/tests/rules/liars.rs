@@ -12,7 +12,7 @@ use ifrit_sim::{
 fn conspire(world: &mut World, name: &str, liars: &[usize]) {
     // The slower they are, the less a test costs; the strategies' own tests have them at full speed.
     let knobs = strategy(name).unwrap().params;
-    let slow = knobs.iter().any(|(key, ..)| *key == "every").then(|| "every = \"1s\"");
+    let slow = knobs.iter().any(|(key, ..)| *key == "every").then_some("every = \"1s\"");
     let params = toml::from_str(slow.unwrap_or_default()).unwrap();
     world.conspire(strategy(name).unwrap(), liars, &params).unwrap();
 }
