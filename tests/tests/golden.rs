@@ -304,7 +304,10 @@ fn r10_garbage() {
     let end = answer.len() - 10;
     answer[end] ^= 1;
     let garbage = Bundle { note: Some(answer), ..Bundle::of(world.id(victim)) };
-    others.iter().filter(|node| **node != liar).for_each(|node| world.show(liar, *node, &[garbage.clone()]));
+    others
+        .iter()
+        .filter(|node| **node != liar)
+        .for_each(|node| world.show(liar, *node, std::slice::from_ref(&garbage)));
     world.run_for(s(1) / 2);
     story.say(&world, "D is heard again");
     world.heal();
