@@ -337,6 +337,11 @@ impl World {
         &self.dialed
     }
 
+    /// How often a member has dialled another as such, not as a seed.
+    pub fn dials(&self, dialer: usize, peer: usize) -> u64 {
+        self.dialed.get(&(dialer, peer)).copied().unwrap_or(0)
+    }
+
     /// The rings on which a running member lets itself be accused.
     pub fn own_mask(&self, index: usize) -> Option<Mask> {
         let member = self.brain(index).and_then(brain::member_of)?;

@@ -20,29 +20,16 @@ pub(crate) const SCENARIOS: &[(Bug, &[&str])] = &[
     (Bug::OneContact, &["generated:1"]),
 ];
 
-/// Bugs that no scenario here catches yet: work that is left.
+/// Bugs that neither a scenario nor a script catches yet: work that is left.
 pub(crate) const UNCAUGHT: &[Bug] = &[
+    // Two that are down over a third which comes back: the script's two did not go down in the first place.
     Bug::Circle,
-    Bug::LastAccuser,
-    Bug::NarrowAnswer,
-    Bug::UnanswerableDisables,
-    Bug::ExtraRing,
-    Bug::FireFirst,
-    Bug::LateFires,
-    Bug::AgesBeforeJoin,
-    Bug::OwnLoss,
-    Bug::NoLinkNoMiss,
+    // The same script.
     Bug::NoHold,
-    Bug::AccusationsFirst,
-    Bug::ParkedKept,
-    Bug::PastLease,
-    Bug::FailedBody,
-    Bug::GarbageSpends,
-    Bug::Redials,
-    Bug::FirstOfEpoch,
+    // A newcomer that hears of accusations alone is joined before an age is over.
+    Bug::AgesBeforeJoin,
+    // A pair of members, one of which announces nothing, learns in time all the same.
     Bug::NewsCharged,
-    Bug::AnyKey,
-    Bug::NoJump,
 ];
 
 /// Marks that small scenarios do not reach.

@@ -2,10 +2,12 @@
 //!
 //! Only with `--cfg ifrit_bug`, which `.ci/bug-rustc` sets: `RUSTC_WORKSPACE_WRAPPER=$PWD/.ci/bug-rustc cargo test -p ifrit-sim
 //! --test bugs -- --nocapture`. Debug oracles are off in that build: it is invariants and expectations that must catch.
-//! With `EXPLORE=N` the first test tries N generated seeds for each bug that its list does not settle.
+//! What no scenario shows by chance is in `scripts`. With `EXPLORE=N` the first test tries N generated seeds for each bug that its list does not settle.
 #![cfg(ifrit_bug)]
 
 mod list;
+mod scripts;
+mod told;
 
 use ifrit_core::planted::{Bug, Mark, plant, take_count};
 use ifrit_sim::{
@@ -42,11 +44,17 @@ fn caught_by(outcomes: &[Outcome]) -> Option<String> {
     broken.map(|broken| format!("{}: {}", broken.invariant, broken.detail))
 }
 
-fn with_bug(bug: Bug, name: &str) -> Option<String> {
+fn with_bug<T>(bug: Bug, run: impl FnOnce() -> T) -> T {
     plant(Some(bug));
-    let caught = caught_by(&outcomes(name));
+    let seen = run();
     plant(None);
-    caught
+    seen
+}
+
+/// With `ONLY=A,B` no other bugs are planted.
+fn is_asked_for(bug: Bug) -> bool {
+    let only = std::env::var("ONLY");
+    only.map_or(true, |only| only.split(',').any(|name| name == format!("{bug:?}")))
 }
 
 #[test]
@@ -54,14 +62,26 @@ fn every_planted_bug_is_caught() {
     let _alone = alone();
     let more: u64 = std::env::var("EXPLORE").map_or(0, |many| many.parse().expect("a number"));
     let (mut missed, mut used) = (Vec::new(), BTreeSet::new());
-    println!("{:20} {:20} caught by", "bug", "scenario");
-    for bug in Bug::ALL.iter().copied() {
+    println!("{:20} {:22} caught by", "bug", "scenario or script");
+    for bug in Bug::ALL.iter().copied().filter(|bug| is_asked_for(*bug)) {
+        if let Some((_, name, script)) = scripts::SCRIPTS.iter().find(|(scripted, ..)| *scripted == bug) {
+            match with_bug(bug, script) {
+                Err(how) => println!("{:20} {name:22} {how}", format!("{bug:?}")),
+                Ok(()) => {
+                    println!("{:20} {name:22} NOT CAUGHT: {}", format!("{bug:?}"), bug.about());
+                    missed.push(bug);
+                }
+            }
+            assert_eq!(script(), Ok(()), "{name} passes without a bug");
+            continue;
+        }
         let listed =
             list::SCENARIOS.iter().filter(|(listed, _)| *listed == bug).flat_map(|(_, names)| names.iter());
         let names = listed.map(|name| (*name).to_owned()).chain((0..more).map(generate::name));
-        match names.into_iter().find_map(|name| with_bug(bug, &name).map(|how| (name, how))) {
-            Some((name, how)) => {
-                println!("{:20} {name:20} {}", format!("{bug:?}"), how.chars().take(110).collect::<String>());
+        match names.into_iter().find_map(|name| Some((with_bug(bug, || caught_by(&outcomes(&name)))?, name)))
+        {
+            Some((how, name)) => {
+                println!("{:20} {name:22} {}", format!("{bug:?}"), how.chars().take(110).collect::<String>());
                 used.insert(name);
             }
             None => {
