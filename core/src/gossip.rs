@@ -1,4 +1,9 @@
 //! How records travel: pushes, announcements and pulls, walks (R7, R13).
+//!
+//! **The accused is told (R7, R13).** An accuser sends its own accusation to the accused, but a liar does not; those that push
+//! it tell the accused by chance, and once. Its own walks may take over 2Δ: a slandered member watches few. But all its ring
+//! neighbours ask it for a newer note of itself once per Δ/2. Whoever is asked for one above its current epoch asks back what is
+//! held against it, each time and each peer: of those that ask first, some may be liars.
 
 use crate::{
     accusation::Accusation,
@@ -380,6 +385,11 @@ impl Member {
         if self.is_spent(&from, now.mono) {
             return;
         }
+        if wants.iter().any(|want| self.is_asked_after(want)) {
+            mark!(R7AskedAfter);
+            let frame = Frame::Want(alloc::vec![self.want_newer(self.my_ix)]).encode();
+            self.send(from, Lane::Urgent, frame);
+        }
         let mut page: Vec<Bundle<'_>> = Vec::new();
         let mut frames = Vec::new();
         let mut size = 0;
@@ -404,6 +414,12 @@ impl Member {
             }
             self.send(from, Lane::Records, frame);
         }
+    }
+
+    /// R7: whoever asks for a newer note of this member holds it accused; not news while an answer is due anyway.
+    fn is_asked_after(&self, want: &Want) -> bool {
+        let current = want.epoch == self.own.epoch && want.accusations.is_none();
+        current && want.id == brief(&self.me) && !self.own.is_asked(&self.state, self.now.mono)
     }
 
     /// R13: the peer has had all the bytes that it may; its question is charged.

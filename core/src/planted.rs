@@ -140,6 +140,7 @@ mod on {
             R7PushParked: "R7: a parked accusation is pushed",
             R7Later: "R7: further rings follow after delta",
             R7Another: "R7: another announcer is asked",
+            R7AskedAfter: "R7: a member that is asked after asks what it is accused of",
             R9Renew: "R9: a clock that jumped is believed after asking",
             R9Ahead: "R9: a note dated ahead is refused",
             R9OutOfLease: "R9: a note past its lease is refused",

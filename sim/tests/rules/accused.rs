@@ -61,6 +61,29 @@ fn r3_an_accused_member_hears_of_it_from_others_than_its_accuser() {
 }
 
 #[test]
+fn r7_whom_the_liar_does_not_tell_hears_within_half_a_delta() {
+    let victim = 3;
+    for seed in 1..=8 {
+        let mut world = settled(12, 7, seed);
+        let (liar, since, delta) = (world.along(0, victim, -1), world.now(), world.params().delta);
+        let accusation = world.accuse(liar, victim, 0);
+        let bundle = Bundle::of(world.id(victim)).accusation(&accusation);
+        for to in world.linked(liar).into_iter().filter(|to| *to != victim) {
+            world.show(liar, to, std::slice::from_ref(&bundle));
+        }
+        world.run_for(delta * 2);
+        let of_me = |notice: &Notice| matches!(notice, Notice::AccusedMyself { .. });
+        let told = world.since(since).iter().find(|seen| seen.observer == victim && of_me(&seen.notice));
+        let told = told.map(|seen| seen.at.since(since));
+        // Then its neighbours ask after it. Its own walks may take over 2Δ, and then it was down.
+        assert!(
+            told.is_some_and(|told| told <= delta * 5 / 8),
+            "seed {seed}: told after {told:?} of {delta:?}"
+        );
+    }
+}
+
+#[test]
 fn r3_the_accused_on_t_rings_stays_and_is_watched_on_the_others() {
     let mut world = settled(20, 7, 2);
     let victim = 3;
