@@ -1,10 +1,14 @@
 //! What this member says of itself: its note, its epochs, its rebuttals (R3, R12 the owner's side, R15).
 //!
 //! **Amplification (R3).** A rebuttal is one note, which each member pushes to at most `FAN_OUT` others: at most 4 × 300 B =
-//! 1.2 kB per member. A ring is disabled for its first valid accusation, or its second without one, so each of the t·k places
-//! of t liars gets at most 2 answers in [`RING_BACK_MIN`]: at k = 23, t = 11 that is 11 · 23 · 2 · 1.2 kB / 600 s = 1.0 kB/s
-//! per member, as long as the closest predecessors there stay who they are: a change brings a ring back at once. More than t
-//! liars before one victim get an answer per Δ/2 without end: 1.2 kB per Δ/2 and victim.
+//! 1.2 kB per member. A ring is disabled for its first valid accusation; while one of t places is free, for its second without
+//! one. A liar is believed only at the t·k places directly before somebody, but those behind answer too while somebody between
+//! is in trouble. So in [`RING_BACK_MIN`] t liars get, where places stay free, at most 2 answers on each ring of each correct
+//! member, 2·k·N in all, which the simulator checks: at k = 23, 1.2 kB · 2 · 23 · N / 600 s = 0.09·N kB/s per member. One liar that
+//! accuses over the accused had 43 to 45 at k = 7, N = 20 (the bound is 266); its own places alone would give 7. A change of the
+//! closest predecessor brings a ring back at once. With all t places taken an accusation without a valid one disables nothing:
+//! it is answered each time, at most once per Δ/2, until 4Δ after the last trouble between. More than t liars before one
+//! victim get an answer per Δ/2 without end: 1.2 kB per Δ/2 and victim.
 
 use crate::{
     accusation::Accusation,

@@ -1,6 +1,6 @@
 //! The amplification that liars can cause (R3, R12): a correct member issues at most one note per Δ/2, with four at once; and in
-//! a run without faults, t liars or fewer get at most two answers on each ring of each correct member: the second disables it. `own` in the core states
-//! less, two for each place that a liar holds; but one that accuses over the accused gets answers from those behind too.
+//! a run without faults, t liars or fewer get at most 2·k·N answers in ten minutes, the bound that `own` in the core states: two
+//! on each ring of each correct member, of which the second disables it.
 
 use super::{Found, Invariant};
 use crate::run::Scene;
