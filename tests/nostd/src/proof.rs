@@ -78,7 +78,14 @@ fn members(signer: P256Signer) -> Proof {
     check(certificate.verify(&root, &P256Verifier), 23)?;
     check(certificate.key() == signer.public_key(), 24)?;
     let now = Now { mono: Mono(0), wall: certificate.not_before + Duration::from_secs(3600) };
-    let config = Config { root, addrs: vec![], tags: vec![], seeds: 0, probation: Probation::default(), verifier: Arc::new(P256Verifier) };
+    let config = Config {
+        root,
+        addrs: vec![],
+        tags: vec![],
+        seeds: 0,
+        probation: Probation::default(),
+        verifier: Arc::new(P256Verifier),
+    };
     let me = LocalIdentity { certificate: MEMBER.to_vec(), signer: Box::new(signer) };
     let mut member = Member::new(config, me, Stored::default(), Seed([5; 32]), now).map_err(|_| 25)?;
     member.handle(now, Event::Wake).map_err(|_| 26)?;
