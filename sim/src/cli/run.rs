@@ -12,7 +12,7 @@ use ifrit_sim::{
     run::{self, Options},
     scenario::Scenario,
 };
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -55,7 +55,7 @@ fn run_here(args: &Args, scenario: &Scenario, seed: u64) -> Done {
         anstream::println!("{}", outcome.line());
         return Ok(outcome.passed());
     }
-    let text = fs::read_to_string(&args.file).map_err(|error| format!("{}: {error}", args.file.display()))?;
+    let text = Scenario::text(&args.file).map_err(|error| error.to_string())?;
     let mut collector = Collector::new(scenario, &text, seed, args.members);
     let options = Options { witness: Some(&mut collector) };
     let outcome = run::run(scenario, seed, options).map_err(|error| error.to_string())?;

@@ -204,14 +204,24 @@ impl Scenario {
     /// # Errors
     /// What is wrong with it, or that it cannot be read.
     pub fn read(path: &Path, members: Option<usize>) -> Result<Self, Error> {
+        Self::parse(&path.display().to_string(), &Self::text(path)?, members)
+    }
+
+    /// The text of a file, or of the scenario drawn from a seed that `generated:SEED` names.
+    ///
+    /// # Errors
+    /// That it cannot be read.
+    pub fn text(path: &Path) -> Result<String, Error> {
         let file = path.display().to_string();
         if let Some(seed) = generate::seed_of(&file) {
-            return Self::parse(&file, &generate::scenario(seed), members);
+            return Ok(generate::scenario(seed));
         }
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&file, &text, members),
-            Err(error) => Err(Error { file, line: 0, key: String::new(), reason: error.to_string() }),
-        }
+        std::fs::read_to_string(path).map_err(|error| Error {
+            file,
+            line: 0,
+            key: String::new(),
+            reason: error.to_string(),
+        })
     }
 
     /// Checks the text of a file; `members` overrides its own.
