@@ -143,8 +143,19 @@ impl Contacts {
         self.seeds.iter().position(|seed| seed.state == SeedState::Up(*member))
     }
 
+    /// Whether this member knows it by itself, whoever names it too: else a contact that names the others in its place would
+    /// keep them from counting, and a newcomer from joining, for ever.
+    fn is_own(&self, member: &MemberId) -> bool {
+        self.kept.contains_key(member) || self.seed_of(member).is_some()
+    }
+
+    /// Introduced, and not known by itself.
+    fn is_stand_in(&self, member: &MemberId) -> bool {
+        self.introduced.contains(member) && !self.is_own(member)
+    }
+
     pub(crate) fn is_contact(&self, member: &MemberId) -> bool {
-        self.kept.contains_key(member) || self.seed_of(member).is_some() || self.introduced.contains(member)
+        self.is_own(member) || self.introduced.contains(member)
     }
 
     /// Whether every contact that there is was tried, and those that answer are synchronised.
@@ -414,14 +425,17 @@ impl Member {
             self.links.keys().filter(|id| self.contacts.is_contact(id)).copied().collect();
         for member in linked {
             let Some(link) = self.links.get(&member) else { continue };
-            if self.contacts.synced.contains(&member) || self.contacts.introduced.is_met(&member) {
+            let stands_in = self.contacts.is_stand_in(&member);
+            if self.contacts.synced.contains(&member) || stands_in && self.contacts.introduced.is_met(&member)
+            {
                 continue;
             }
             let begun = link.news_before.is_some();
             let idle =
                 link.walk.is_none() && link.wants.is_empty() && link.asked == 0 && link.inbox.is_empty();
             if begun && idle && self.walked(&member) {
-                if self.contacts.introduced.met(&member) {
+                if stands_in {
+                    self.contacts.introduced.met(&member);
                     continue;
                 }
                 self.contacts.synced.insert(member);

@@ -61,10 +61,11 @@ impl Introduced {
         }
     }
 
-    /// It was synchronised with. Whether it is one of these.
-    pub(crate) fn met(&mut self, member: &MemberId) -> bool {
-        let standing = self.members.get_mut(&brief(member));
-        standing.map(|standing| standing.met = true).is_some()
+    /// It was synchronised with.
+    pub(crate) fn met(&mut self, member: &MemberId) {
+        if let Some(standing) = self.members.get_mut(&brief(member)) {
+            standing.met = true;
+        }
     }
 
     pub(crate) fn is_met(&self, member: &MemberId) -> bool {

@@ -89,10 +89,6 @@ fn a_selector_that_finds_too_few_is_told_with_its_line() {
     assert_eq!(error, format!("x.toml:9: at[1].do.crash: {reason}"));
 }
 
-/// What does not hold at this size yet. `churn`, seed 1, 16 members: member 0 ends with two members live that crashed 50 s before;
-/// it holds with 24 members, seeds 1 to 3.
-const NOT_YET: &[&str] = &["churn"];
-
 /// Every scenario runs at a small size. Expectations that name times or bytes are for the size in the file.
 #[test]
 fn every_scenario_holds_with_few_members() {
@@ -102,11 +98,7 @@ fn every_scenario_holds_with_few_members() {
         let is_whole = scenario.stack == ifrit_sim::full::Stack::Node;
         let small = Scenario::read(&file, Some(scenario.members.min(16)));
         let Ok(mut small) = small else { continue }; // it names members by number, or more than that
-        if NOT_YET.contains(&small.name.as_str())
-            || is_whole
-            || small.until.as_secs() > 400
-            || !small.adversary.is_empty()
-        {
+        if is_whole || small.until.as_secs() > 400 || !small.adversary.is_empty() {
             continue;
         }
         small.expect.bytes_per_records = None;
