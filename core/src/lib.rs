@@ -98,6 +98,7 @@ pub mod planted;
 
 pub mod accusation;
 pub mod action;
+pub mod application;
 pub mod certificate;
 pub mod config;
 

@@ -11,7 +11,7 @@ pub const BODY_ACCUSATION: u8 = 2;
 pub const BODY_REVOCATION: u8 = 3;
 /// Domain of a broadcast (reserved).
 pub const BODY_BROADCAST: u8 = 4;
-/// Domain of what an application signs (reserved).
+/// Domain of [what an application signs](crate::application).
 pub const BODY_APPLICATION: u8 = 5;
 
 /// Record kinds inside a `Records` frame.

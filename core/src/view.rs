@@ -2,7 +2,7 @@
 
 use crate::{
     accusation::Accusation,
-    crypto::Hash,
+    crypto::{Hash, PublicKey},
     id::MemberId,
     load::Load,
     mask::Mask,
@@ -163,6 +163,11 @@ impl View<'_> {
     /// The certificate of a member.
     pub fn certificate(&self, id: &MemberId) -> Option<&[u8]> {
         self.0.state.roster.by_id(id).map(|peer| peer.certificate.der())
+    }
+
+    /// The key of a member's certificate. O(log N).
+    pub fn key(&self, id: &MemberId) -> Option<PublicKey> {
+        self.0.state.roster.by_id(id).map(|peer| peer.certificate.key())
     }
 
     /// The ring neighbours with whom it gossips: successors and predecessors that are not out.

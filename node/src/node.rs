@@ -7,7 +7,7 @@ mod turn;
 
 use self::seeds::Seeds;
 use crate::{
-    app::{App, Failure, RequestError, RequestId, RequestToken},
+    app::{App, Failure, Pen, RequestError, RequestId, RequestToken, Verdict},
     counters::Counters,
     crypto::RingVerifier,
     history::History,
@@ -18,6 +18,7 @@ use crate::{
 use ifrit_core::{
     action::{Notice, Why},
     config::{Config, ConfigError, LocalIdentity, Probation, Stored},
+    crypto::Signature,
     event::{Command, Event, Lane, Refused},
     id::MemberId,
     limits::SEEDS_MAX,
@@ -212,6 +213,7 @@ pub struct Node {
     recorder: Option<Box<Recorder>>,
     links: Links,
     app: App,
+    pen: Pen,
     seeds: Seeds,
     history: History,
     pending: VecDeque<Pending>,
@@ -285,6 +287,7 @@ impl Node {
         if config.seeds.len() > SEEDS_MAX {
             return Err(NodeError::TooManySeeds);
         }
+        let pen = Pen::new(&config.identity);
         let links = Links::new(&config.identity, config.seed.child("links"), origin, provider)
             .map_err(|error| NodeError::Tls(error.to_string()))?;
         let core = Config {
@@ -302,6 +305,7 @@ impl Node {
             recorder,
             links,
             app: App::default(),
+            pen,
             seeds: Seeds::new(config.seeds),
             history: History::default(),
             pending: VecDeque::new(),
@@ -399,6 +403,17 @@ impl Node {
     pub fn respond(&mut self, now: Now, token: RequestToken, answer: Result<Vec<u8>, Failure>) {
         self.advance(now);
         self.app.respond(token, answer, &mut self.links);
+    }
+
+    /// Signs the application's bytes with this member's key: 64 bytes for [`Node::verify`] of any member. Never the
+    /// bytes alone ([`application`](ifrit_core::application)), so they may be a stranger's.
+    pub fn sign(&self, bytes: &[u8]) -> Signature {
+        self.pen.sign(bytes)
+    }
+
+    /// Whether the application of `id` signed `bytes`. Costs a signature check; asks nobody.
+    pub fn verify(&self, id: &MemberId, bytes: &[u8], signature: &Signature) -> Verdict {
+        self.pen.verify(id, self.view().key(id), bytes, signature)
     }
 
     /// Replaces the seeds; those over [`SEEDS_MAX`] are left out.

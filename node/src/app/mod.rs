@@ -6,8 +6,12 @@
 
 mod incoming;
 mod outgoing;
+mod sign;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use self::sign::Pen;
+pub use self::sign::Verdict;
 
 use self::{incoming::Incoming, outgoing::Outgoing};
 use crate::{

@@ -12,7 +12,7 @@ use super::{
     wire,
 };
 use crate::{
-    app::Failure,
+    app::{Failure, Pen},
     enrol::enrol,
     identity::Identity,
     node::{Node, NodeConfig},
@@ -145,7 +145,7 @@ impl<R: Runtime> Builder<R> {
         });
         let ((identity, store, loaded), tape) = blocking.await.ok_or(StartError::NoRuntime)??;
 
-        let (id, network) = (identity.id(), identity.root.params);
+        let (id, network, pen) = (identity.id(), identity.root.params, Pen::new(&identity));
         let delta = Duration::from_millis(network.delta_ms.into());
         let clock = Clock::new(self.runtime.now());
         identity.check_dates(clock.now(clock.origin()).wall)?;
@@ -171,7 +171,7 @@ impl<R: Runtime> Builder<R> {
         };
         runtime.spawn(Loop::new(parts).run());
         let warnings = loaded.warnings;
-        Ok(Client::new(Facts { id, local_addr, network, clock, warnings, events }, calls))
+        Ok(Client::new(Facts { id, local_addr, network, clock, warnings, events, pen }, calls))
     }
 }
 

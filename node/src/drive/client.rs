@@ -6,7 +6,7 @@ use super::{
     events::{Events, Registry},
 };
 use crate::{
-    app::{Failure, RequestError},
+    app::{Failure, Pen, RequestError, Verdict},
     history::Transition,
     node::Node,
     store::Warning,
@@ -14,11 +14,11 @@ use crate::{
 use async_channel::Sender;
 use futures_channel::oneshot;
 use ifrit_core::{
-    crypto::Hash,
+    crypto::{Hash, Signature},
     event::Command as CoreCommand,
     id::MemberId,
     params::NetworkParams,
-    time::Now,
+    time::{Mono, Now},
     view::{Explanation, MemberView, View},
 };
 use std::{
@@ -60,6 +60,7 @@ pub(super) struct Facts {
     pub(super) clock: Clock,
     pub(super) warnings: Vec<Warning>,
     pub(super) events: Registry,
+    pub(super) pen: Pen,
 }
 
 /// Why a member stands as it does, and how it came to that.
@@ -81,8 +82,8 @@ impl Explained {
 
 /// A request as its caller knows it, before the node has numbered it.
 pub(super) type Ticket = u64;
-/// Looks at a view until it holds.
-pub(super) type Condition = Box<dyn FnMut(View<'_>) -> bool + Send>;
+/// Looks at the time and a view until it holds.
+pub(super) type Condition = Box<dyn FnMut(Mono, View<'_>) -> bool + Send>;
 /// Where the answer to a request goes.
 pub(super) type ReplyTo = oneshot::Sender<Result<Vec<u8>, RequestError>>;
 
@@ -146,7 +147,14 @@ impl Client {
     /// every 100 ms: it runs inside the loop and must be quick. For a time limit, use your runtime's.
     pub async fn wait_for(
         &self,
-        condition: impl FnMut(View<'_>) -> bool + Send + 'static,
+        mut condition: impl FnMut(View<'_>) -> bool + Send + 'static,
+    ) -> Result<(), Stopped> {
+        self.wait(move |_, view| condition(view)).await
+    }
+
+    async fn wait(
+        &self,
+        condition: impl FnMut(Mono, View<'_>) -> bool + Send + 'static,
     ) -> Result<(), Stopped> {
         let (done, met) = oneshot::channel();
         self.call(Call::WaitFor(Box::new(condition), done)).await?;
@@ -223,6 +231,38 @@ impl Client {
         let result = answer.await.unwrap_or(Err(RequestError::Cancelled));
         cancel.calls = None;
         result
+    }
+
+    /// Signs the application's bytes with this member's key, in the caller's task: 0.1 ms. Any member can
+    /// [verify](Client::verify) it, now or later. Never the bytes alone are signed
+    /// ([`application`](ifrit_core::application)), so they may be a stranger's.
+    pub fn sign(&self, bytes: &[u8]) -> Signature {
+        self.shared.facts.pen.sign(bytes)
+    }
+
+    /// Whether the application of `id` signed `bytes`; this member's own id works too. What cannot be said is
+    /// [`Verdict::Unknown`], and not [`Verdict::Invalid`].
+    pub async fn verify(
+        &self,
+        id: MemberId,
+        bytes: &[u8],
+        signature: &Signature,
+    ) -> Result<Verdict, Stopped> {
+        let key = self.query(move |node| node.view().key(&id)).await?;
+        Ok(self.shared.facts.pen.verify(&id, key, bytes, signature))
+    }
+
+    /// As [`Client::verify`], and waits up to `timeout` for the signer to become known.
+    pub async fn verify_within(
+        &self,
+        id: MemberId,
+        bytes: &[u8],
+        signature: &Signature,
+        timeout: Duration,
+    ) -> Result<Verdict, Stopped> {
+        let until = self.now().mono + timeout;
+        self.wait(move |now, view| now >= until || id == view.me() || view.key(&id).is_some()).await?;
+        self.verify(id, bytes, signature).await
     }
 
     /// New tags, told to everybody in a new note; at most [`TAGS_MAX`](ifrit_core::limits::TAGS_MAX) bytes.

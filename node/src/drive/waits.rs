@@ -73,7 +73,7 @@ impl Conditions {
         }
         self.due = now + CONDITION_PERIOD;
         self.waiting.retain_mut(|(_, met)| !met.is_canceled());
-        for (_, met) in self.waiting.extract_if(.., |(condition, _)| condition(node.view())) {
+        for (_, met) in self.waiting.extract_if(.., |(condition, _)| condition(now, node.view())) {
             _ = met.send(());
         }
     }

@@ -8,6 +8,7 @@ mod driver;
 mod lifecycle;
 mod network;
 mod record;
+mod signatures;
 
 /// One `#[test]` per scenario and driver.
 macro_rules! on_both_drivers {
@@ -57,4 +58,7 @@ on_both_drivers![
     network::tags_reach_everybody,
     record::a_recorded_run_replays_record_by_record,
     record::a_record_overwrites_nothing,
+    signatures::a_signature_holds_at_every_member_for_its_bytes_alone,
+    signatures::an_unknown_signer_is_not_an_invalid_signature,
+    signatures::a_signature_over_the_bytes_of_a_note_is_no_notes,
 ];
