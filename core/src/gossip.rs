@@ -11,7 +11,7 @@ use crate::{
     crypto::Hash,
     event::Lane,
     id::MemberId,
-    limits::{ANNOUNCE_MAX, BULK, CERTIFICATE_NEWS, PAGE, WANT_MAX},
+    limits::{ANNOUNCE_MAX, BESIDE_MAX, BULK, CERTIFICATE_NEWS, PAGE, WANT_MAX},
     member::Member,
     outbox::Out,
     pack::{pack, unpack},
@@ -24,9 +24,6 @@ use alloc::{
     vec::Vec,
 };
 use core::time::Duration;
-
-/// How far a push looks round a ring for somebody who seems well.
-const BESIDE: usize = 16;
 
 /// What waits to be announced or pulled.
 #[derive(Debug, Default)]
@@ -262,8 +259,8 @@ impl Member {
     fn relays(&mut self, ring: u8, but: Option<MemberId>) -> Vec<MemberId> {
         let State { rings, roster, .. } = &self.state;
         let well = |ix: &Ix| self.is_well(&self.state.id(*ix)) && !self.state.is_out(*ix);
-        let after = rings.successors(roster, ring, &self.me).take(BESIDE).find(well);
-        let before = rings.predecessors(roster, ring, &self.me).take(BESIDE).find(well);
+        let after = rings.successors(roster, ring, &self.me).take(BESIDE_MAX).find(well);
+        let before = rings.predecessors(roster, ring, &self.me).take(BESIDE_MAX).find(well);
         let mut relays: Vec<MemberId> = after.into_iter().chain(before).map(|ix| self.state.id(ix)).collect();
         relays.dedup();
         relays.retain(|id| Some(*id) != but);

@@ -24,7 +24,7 @@ use crate::{
     action::Notice,
     config::Probation,
     id::MemberId,
-    limits::{DEAF_ROUNDS, EAR_NEIGHBOURS_MIN, STRAIN_REPORT_MAX_AGE, STRAIN_REPORTS_MIN},
+    limits::{DEAF_ROUNDS, EAR_NEIGHBOURS_MIN, STRAIN_REPORT_MAX_AGE, STRAIN_REPORTS_MIN, STRAIN_SHARED_MIN},
     member::Member,
     outbox::Out,
     time::{Mono, Now},
@@ -35,8 +35,6 @@ use core::time::Duration;
 
 /// The strain byte of a member that does not know.
 pub(crate) const UNKNOWN: u8 = 255;
-/// A median from here on is trouble that all share, in percent.
-const COMMON: u8 = 25;
 /// Tokens of pings that ask whether anybody hears; those of the monitor count from 1.
 const EAR: u64 = 1 << 63;
 
@@ -76,7 +74,7 @@ impl Strain {
     /// Of more than half liars would have to be the other half: with more asked for, a few that answer others only would keep
     /// a member gray for ever, which watches them and may accuse nobody.
     fn is_good(self, median: Option<u8>) -> bool {
-        let shared = median.is_some_and(|median| median >= COMMON);
+        let shared = median.is_some_and(|median| median >= STRAIN_SHARED_MIN);
         let as_others = shared && self.decided() * 2 >= self.watched && !self.is_over(median);
         self.watched > 0 && (self.answered * 2 > self.watched || as_others)
     }
@@ -229,7 +227,7 @@ impl Member {
             self.gray.on_accused(self.own.epoch, now.mono);
         }
         let silent = accused && self.monitor.is_any_silent();
-        let common = self.neighbours_strain(now.mono).is_some_and(|median| median >= COMMON);
+        let common = self.neighbours_strain(now.mono).is_some_and(|median| median >= STRAIN_SHARED_MIN);
         let ear = self.gray.ear.take();
         let speaks = self.own.leaving || self.gray.is_gray || !self.contacts.joined() || common;
         if speaks || (ear.is_none() && !silent) {

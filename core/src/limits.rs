@@ -20,6 +20,9 @@ pub const PAGE: usize = 16 * 1024;
 pub const DATAGRAM_MAX: usize = 256;
 /// Summaries in one `Announce` frame.
 pub const ANNOUNCE_MAX: usize = 256;
+/// How far a push looks round a ring for somebody who seems well (R7): with half of all out, one push in 65,000 finds nobody there,
+/// and goes to others by chance.
+pub const BESIDE_MAX: usize = 16;
 /// Members announced at once from which on news come in bulk: they are gathered for longer (R7).
 pub const BULK: usize = 16;
 /// Requests in one `Want` frame.
@@ -38,12 +41,17 @@ pub const SIGNS_PER_EVENT: u32 = 16;
 pub const QUEUE_PER_LINK: usize = 1024;
 /// Failed (body, signature) pairs remembered. Older ones fall out: a repeat then costs one check, charged to its link.
 pub const FAILED_MEMORY: usize = 1024;
+/// A first dial has so many pings' time (R5): a handshake takes more round trips, and both ends' work.
+pub const FIRST_DIAL_PINGS: u32 = 4;
 /// Consecutive misses never needed more than (R5): else a liar trains a monitor into patience.
 pub const MISSES_MAX: u32 = 16;
 /// Other members that one must monitor before the median of their losses counts (R5).
 pub const MEDIAN_OTHERS_MIN: usize = 3;
 /// Ring neighbours that must have reported their strain before its median counts (R8): fewer bear no liar.
 pub const STRAIN_REPORTS_MIN: usize = 3;
+/// A median from here on is trouble that all share, in percent (R8): twice it is half, so from here on it is the median, not the
+/// half, that decides who is gray.
+pub const STRAIN_SHARED_MIN: u8 = 25;
 /// How old a report may be (R8): six times what a full round of pings takes on a LAN.
 pub const STRAIN_REPORT_MAX_AGE: Duration = Duration::from_secs(60);
 /// Linked ring neighbours that a member must have to find itself deaf (R8): of fewer, too few answer by chance under loss.
@@ -80,6 +88,9 @@ pub const RING_MEMORY: Duration = Duration::from_secs(600);
 pub const RING_BACK_MIN: Duration = Duration::from_secs(600);
 /// Longest wait before a disabled ring comes back (R3).
 pub const RING_BACK_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Renewals at once for one peer that holds us out, before they are spaced (R3): should the first be lost in a heal's storm, there
+/// is a second.
+pub const RENEWALS_AT_ONCE: u8 = 2;
 /// After two renewals at once for one peer that holds us out, one per this time and peer (R3).
 pub const RENEW_FOR_PEER: Duration = Duration::from_secs(600);
 /// Epochs reserved at a time (R15): at most one note per Δ/2, so a block lasts minutes even under attack.

@@ -14,8 +14,8 @@ use crate::{
     accusation::Accusation,
     id::MemberId,
     limits::{
-        EPOCH_BLOCK, NOTE_BUCKET, NOTE_BUCKET_REBUTTALS, RENEW_FOR_PEER, RING_BACK_MAX, RING_BACK_MIN,
-        RING_MEMORY,
+        EPOCH_BLOCK, NOTE_BUCKET, NOTE_BUCKET_REBUTTALS, RENEW_FOR_PEER, RENEWALS_AT_ONCE, RING_BACK_MAX,
+        RING_BACK_MIN, RING_MEMORY,
     },
     mask::Mask,
     note::Fields,
@@ -26,9 +26,6 @@ use crate::{
 };
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
-
-/// Renewals for one peer that holds us out before they are spaced (R3).
-const RENEWALS_AT_ONCE: u8 = 2;
 
 /// Own note, epochs and the accusations of oneself.
 #[derive(Debug)]

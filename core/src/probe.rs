@@ -4,6 +4,7 @@ use crate::{
     accusation::Fields,
     event::Lane,
     id::MemberId,
+    limits::FIRST_DIAL_PINGS,
     member::Member,
     monitor::{Monitor, Probe},
     outbox::Out,
@@ -47,7 +48,7 @@ impl Member {
         } else if self.dials.is_flying(&member) || self.dials.is_vain(&member, now) {
             self.monitor.on_sent(&member, now, timeout);
         } else if self.dial(member, now) {
-            self.monitor.on_sent(&member, now, timeout * FIRST_DIAL);
+            self.monitor.on_sent(&member, now, timeout * FIRST_DIAL_PINGS);
         } else if self.state.roster.by_id(&member).is_some_and(|peer| peer.note.addrs().is_empty()) {
             // R5: no link is a miss. Whoever gives no address must keep the links itself, else it is never missed.
             self.monitor.on_sent(&member, now, timeout);
@@ -133,6 +134,3 @@ impl Member {
         }
     }
 }
-
-/// A first dial has this many pings' time: a handshake takes more round trips, and both ends' work.
-const FIRST_DIAL: u32 = 4;
