@@ -71,6 +71,20 @@ impl Browser {
         Picture::read(&file)
     }
 
+    /// How the page is printed: width and height of each sheet.
+    pub(crate) fn sheets(&self, page: &Path) -> Vec<(u32, u32)> {
+        let file = page.with_extension("pdf");
+        self.run(Scheme::Dark, &[format!("--print-to-pdf={}", file.display())], page);
+        let pdf = fs::read(&file).expect("a PDF");
+        let pdf = String::from_utf8_lossy(&pdf);
+        let sizes = pdf.split("/MediaBox [").skip(1).filter_map(|rest| rest.split_once(']'));
+        let size = |(size, _): (&str, &str)| {
+            let mut numbers = size.split(' ').filter_map(|number| number.parse::<f64>().ok()).skip(2);
+            Some((numbers.next()? as u32, numbers.next()? as u32))
+        };
+        sizes.filter_map(size).collect()
+    }
+
     /// What `measure.js` says of the page, as (kind, what).
     pub(crate) fn measure(&self, scheme: Scheme, page: &Path) -> Vec<(String, String)> {
         let text = fs::read_to_string(page).expect("the page");

@@ -122,6 +122,17 @@ fn a_page_is_legible_light_and_dark() {
     look_at(&browser, "made-up", &report::page(&made_up::chronicle()));
 }
 
+#[test]
+fn a_page_is_printed_as_wide_as_its_pictures_need() {
+    let Some(browser) = Browser::find() else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("page.html");
+    fs::write(&file, report::page(&made_up::chronicle())).expect("room on the disk");
+    let sheets = browser.sheets(&file);
+    assert!((4..=12).contains(&sheets.len()), "{} sheets", sheets.len());
+    assert!(sheets.iter().all(|(width, height)| width > height), "{sheets:?}");
+}
+
 const PARTITION: &str = r#"# Halves that part and meet again.
 format = 1
 name = "partition"
