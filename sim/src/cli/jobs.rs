@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     io::IsTerminal,
     path::PathBuf,
-    process::Command,
+    process::{Command, Output},
     sync::{
         atomic::{AtomicUsize, Ordering},
         mpsc,
@@ -23,30 +23,52 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn run(&self) -> Result<Outcome, String> {
+    /// The run's figures.
+    pub(super) fn outcome(&self) -> Result<Outcome, String> {
+        let output = self.output(&["--json"])?;
+        serde_json::from_slice(&output.stdout).map_err(|_| self.complaint(&output))
+    }
+
+    /// The summary that the run prints, and whether it passed.
+    pub(super) fn summary(&self) -> Result<(String, bool), String> {
+        let output = self.output(&[])?;
+        match output.status.code() {
+            Some(code @ (0 | 1)) => Ok((String::from_utf8_lossy(&output.stdout).into(), code == 0)),
+            _ => Err(self.complaint(&output)),
+        }
+    }
+
+    fn output(&self, args: &[&str]) -> Result<Output, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new(program);
-        command.arg("run").arg(&self.file).args(["--json", "--seed", &self.seed.to_string()]);
+        command.arg("run").arg(&self.file).args(["--seed", &self.seed.to_string()]).args(args);
         if let Some(members) = self.members {
             command.args(["--members", &members.to_string()]);
         }
-        let output = command.output().map_err(|error| error.to_string())?;
-        serde_json::from_slice(&output.stdout).map_err(|_| {
-            let told = String::from_utf8_lossy(&output.stderr);
-            let told = told.trim_start_matches("error: ").trim_end();
-            match output.status.code() {
-                Some(2) => told.into(),
-                _ => format!("{} with seed {} broke down: {told}", self.file.display(), self.seed),
-            }
-        })
+        // With its colours: whoever prints it takes them out where nobody sees them.
+        command.env("CLICOLOR_FORCE", "1").output().map_err(|error| error.to_string())
+    }
+
+    fn complaint(&self, output: &Output) -> String {
+        let told = String::from_utf8_lossy(&output.stderr);
+        let told = told.trim_start_matches("error: ").trim_end();
+        match output.status.code() {
+            Some(2) => told.into(),
+            _ => format!("{} with seed {} broke down: {told}", self.file.display(), self.seed),
+        }
     }
 }
 
-/// Runs all, `at_once` of them at a time, and tells of each in order. Shows progress on a terminal.
+/// Runs all with `run`, `at_once` of them at a time, and tells of each in order. Shows progress on a terminal.
 ///
 /// # Errors
 /// The first complaint.
-pub(super) fn run(jobs: &[Job], at_once: usize, mut tell: impl FnMut(&Job, Outcome)) -> Result<(), String> {
+pub(super) fn run<T: Send>(
+    jobs: &[Job],
+    at_once: usize,
+    run: fn(&Job) -> Result<T, String>,
+    mut tell: impl FnMut(&Job, T),
+) -> Result<(), String> {
     let bar = bar(jobs.len());
     let next = AtomicUsize::new(0);
     let at_once = at_once.clamp(1, jobs.len().max(1));
@@ -56,7 +78,7 @@ pub(super) fn run(jobs: &[Job], at_once: usize, mut tell: impl FnMut(&Job, Outco
             let (to, next) = (to.clone(), &next);
             scope.spawn(move || {
                 while let Some((i, job)) = take(next, jobs) {
-                    if to.send((i, job.run())).is_err() {
+                    if to.send((i, run(job))).is_err() {
                         return;
                     }
                 }

@@ -7,7 +7,6 @@ pub(crate) mod report;
 mod reproduce;
 pub(crate) mod run;
 pub(crate) mod shrink;
-mod summary;
 pub(crate) mod sweep;
 
 /// Whether all held; or a sentence about bad input.

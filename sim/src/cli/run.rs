@@ -4,7 +4,6 @@ use super::{
     Done,
     jobs::{self, Job},
     report::save,
-    summary,
 };
 use ifrit_sim::{
     chronicle::Collector,
@@ -77,12 +76,16 @@ fn run_each(args: &Args, seeds: &[u64]) -> Done {
     let job = |seed: &u64| Job { file: args.file.clone(), seed: *seed, members: args.members };
     let all: Vec<_> = seeds.iter().map(job).collect();
     let mut passed = true;
-    jobs::run(&all, args.jobs, |job, outcome| {
-        passed &= outcome.passed();
-        match args.json {
-            true => anstream::println!("{}", outcome.line()),
-            false => summary::print(&outcome, &job.file, job.members),
-        }
-    })?;
+    if args.json {
+        jobs::run(&all, args.jobs, Job::outcome, |_, outcome| {
+            passed &= outcome.passed();
+            anstream::println!("{}", outcome.line());
+        })?;
+    } else {
+        jobs::run(&all, args.jobs, Job::summary, |_, (summary, holds)| {
+            passed &= holds;
+            anstream::println!("{summary}");
+        })?;
+    }
     Ok(passed)
 }

@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args) -> Done {
 fn ways(file: &Path, scenario: &Scenario, seed: u64) -> Result<Ways, String> {
     std::fs::write(file, scenario.to_toml()).map_err(|error| format!("{}: {error}", file.display()))?;
     let named = |outcome: Outcome| outcome.violations.into_iter().map(|broken| broken.invariant).collect();
-    match (Job { file: file.to_owned(), seed, members: None }).run() {
+    match (Job { file: file.to_owned(), seed, members: None }).outcome() {
         Ok(outcome) => Ok(named(outcome)),
         Err(error) if error.contains("broke down") => Ok([BREAKS.to_owned()].into()),
         Err(error) => Err(error),

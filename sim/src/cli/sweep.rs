@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Done {
     }
     let at_once = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
     let mut told = Vec::new();
-    jobs::run(&all, at_once, |job, outcome| {
+    jobs::run(&all, at_once, Job::outcome, |job, outcome| {
         if args.json {
             println!("{}", outcome.line());
         }
@@ -75,7 +75,7 @@ type Figure = (&'static str, fn(&Outcome) -> Option<f64>, &'static str);
 const FIGURES: &[Figure] = &[
     ("converged last", |outcome| outcome.converged_at_s, "s"),
     ("detected last", |outcome| outcome.detection.all_s, "s"),
-    ("most false removals", |outcome| Some(outcome.false_removals.pairs as f64), "pairs"),
+    ("most false removals, in pairs", |outcome| Some(outcome.false_removals.pairs as f64), ""),
     ("most changes of healthy members", |outcome| Some(outcome.transitions.healthy as f64), ""),
     ("most changes of a disturbed one", |outcome| Some(outcome.transitions.disturbed_max as f64), ""),
     ("most traffic", |outcome| Some(outcome.traffic.bytes_per_member_per_s.max), "B/s"),

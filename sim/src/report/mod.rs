@@ -16,6 +16,7 @@ mod time;
 mod words;
 
 pub use member::{MAGIC, member_page};
+pub(crate) use number::plural;
 pub use terminal::summary;
 
 use crate::chronicle::Chronicle;

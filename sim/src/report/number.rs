@@ -51,7 +51,7 @@ pub(super) fn members(count: usize) -> String {
 }
 
 /// `1 thing`, `2 things`.
-pub(super) fn plural(count: usize, thing: &str) -> String {
+pub(crate) fn plural(count: usize, thing: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{} {thing}{s}", self::count(count as u64))
 }

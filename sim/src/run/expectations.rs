@@ -1,7 +1,7 @@
 //! Whether a run was as its scenario expects.
 
 use super::{Broken, Outcome, Verdict, outcome::round};
-use crate::scenario::Expect;
+use crate::{report::plural, scenario::Expect};
 use core::time::Duration;
 
 /// What only expectations ask for.
@@ -54,7 +54,8 @@ fn checks(expect: &Expect, outcome: &Outcome, more: More) -> Vec<Check> {
     let most = |value: f64, most: f64| (value <= most, format!("≤ {most}"));
     let count = |value: u64, most: u64| (value <= most, format!("≤ {most}"));
     let pairs = outcome.false_removals.pairs;
-    let removed = format!("{pairs} pairs, {} members", outcome.false_removals.members);
+    let members = plural(outcome.false_removals.members as usize, "member");
+    let removed = format!("{}, {members}", plural(pairs as usize, "pair"));
     check("false_removals", expect.false_removals.map(|most| count(pairs, most)), removed.clone());
     let holds = expect.false_removals_min.map(|least| (pairs >= least, format!("≥ {least}")));
     check("false_removals_min", holds, removed);

@@ -15,7 +15,7 @@ pub(crate) fn chronicle() -> Chronicle {
         format: FORMAT,
         header: header(),
         expectations: vec![
-            expectation("false_removals", "≤ 0", "1 pairs, 1 members", false),
+            expectation("false_removals", "≤ 0", "1 pair, 1 member", false),
             expectation("detected_by_all", "≤ 8.0 s", "after 5.2 s", true),
         ],
         outcome: outcome(),

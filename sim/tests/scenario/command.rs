@@ -51,6 +51,15 @@ fn exit_codes_tell_a_failure_from_bad_input() {
     assert_eq!(fails.status.code(), Some(1));
     let again = format!("ifrit-sim run {} --seed 7", strict.display());
     assert!(String::from_utf8_lossy(&fails.stdout).contains(&again), "the command that shows it again");
+    std::fs::write(&strict, text.replace("members = 4", "members = 4\nseeds = [7, 8]")).unwrap();
+    let both = ifrit_sim(&["run", strict.to_str().unwrap()]);
+    assert_eq!(both.status.code(), Some(1));
+    let shown = |output: &Output| {
+        // All but what the machine was like.
+        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        text.lines().filter(|line| !line.contains("seed 7 ·")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&both)[..shown(&fails).len()], shown(&fails), "several seeds are told of like one");
     std::fs::write(&strict, text.replace("4", "four")).unwrap();
     for command in ["run", "sweep"] {
         let bad = ifrit_sim(&[command, strict.to_str().unwrap()]);
