@@ -52,6 +52,8 @@ pub struct Counters {
     pub pings_unsent: u64,
     /// Pings and pongs received and dropped because too many waited.
     pub pings_dropped: u64,
+    /// Streams of peers turned away at their first byte: type unknown, sender not live, or too many.
+    pub streams_refused: u64,
     /// Requests sent.
     pub requests_out: u64,
     /// Requests received and given to the application.

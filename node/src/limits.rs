@@ -4,10 +4,22 @@ use std::time::Duration;
 
 /// Bytes of a request's or a reply's body. More belongs on a stream.
 pub const REQUEST_MAX: usize = 1024 * 1024;
-/// Requests of this member that wait for their end, in all. Their bytes are bounded by [`REQUEST_BYTES_TOTAL`].
-pub const REQUESTS_OUT_MAX: usize = 1024;
-/// Requests that one peer may have open here: what its stream credit is raised to.
-pub const REQUESTS_PER_PEER: usize = 64;
+/// Requests of this member that wait for their end, in all: ten thousand at once, 300 bytes each. Their bodies are bounded
+/// by [`REQUEST_BYTES_TOTAL`].
+pub const REQUESTS_OUT_MAX: usize = 16 * 1024;
+/// Requests of this member to one peer that are on their way at a time; more wait here for their turn.
+pub const REQUESTS_PER_PEER: usize = 1024;
+/// Requests that one peer may have open here: a quarter more, since the word that one was taken back may be late.
+pub const REQUESTS_FROM_PEER: usize = REQUESTS_PER_PEER + REQUESTS_PER_PEER / 4;
+/// Message streams of this member to one peer that are open at a time; more are refused here. With one
+/// [`STREAM_WINDOW`] each, 64 MiB that nobody reads.
+pub const STREAMS_PER_PEER: usize = 1024;
+/// Message streams that one peer may have open here: see [`REQUESTS_FROM_PEER`].
+pub const STREAMS_FROM_PEER: usize = STREAMS_PER_PEER + STREAMS_PER_PEER / 4;
+/// Message streams in all, in each direction: 256 MiB if nobody reads any.
+pub const STREAMS_TOTAL: usize = 4096;
+/// Bytes of one message on a stream.
+pub const STREAM_MESSAGE_MAX: usize = 1024 * 1024;
 /// Bytes of unfinished or unanswered requests that one peer may have here.
 pub const REQUEST_BYTES_PER_PEER: usize = 4 * 1024 * 1024;
 /// Bytes of answers that one peer may leave untaken here; further ones are refused.
@@ -64,8 +76,13 @@ pub const LINK_WINDOW: u32 = 256 * 1024;
 pub const SEND_WINDOW: u64 = 256 * 1024;
 /// Streams of lanes that a peer may open: three, and room for lanes of later versions, which are turned away.
 pub const LANE_STREAMS_MAX: u32 = 8;
-/// Streams of requests that a peer may open before it has sent one: each of them costs memory.
-pub const REQUEST_STREAMS_IDLE: u32 = 8;
+/// Streams that a peer may open before it has used any: each of them costs 100 bytes, open or not. Whoever uses half of
+/// what it has gets twice as many, up to [`PEER_STREAMS_MAX`].
+pub const STREAMS_IDLE: u32 = 8;
+/// Streams of all types that a peer may have open: the sum of what each type allows, so that none takes another's.
+pub const PEER_STREAMS_MAX: usize = REQUESTS_FROM_PEER + STREAMS_FROM_PEER + PLUMBING_STREAMS;
+/// Streams of gossip and broadcast, which open one or two each, and room for those whose type is not known yet.
+pub const PLUMBING_STREAMS: usize = 64;
 /// Bytes queued on one lane towards one peer. The core stops far below, at its own `LANE_QUEUE_MAX`; a link on which it
 /// does not is closed.
 pub const LANE_BYTES_MAX: usize = 2 * ifrit_core::limits::LANE_QUEUE_MAX;

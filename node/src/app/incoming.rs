@@ -1,11 +1,9 @@
 //! Requests of others.
 
-use super::{
-    App, Directory, Failure, Owner, REPLY_BODY, REPLY_FAILURE, REPLY_TOO_LARGE, RequestToken, TYPE_REQUEST,
-};
+use super::{App, Directory, Failure, Owner, REPLY_BODY, REPLY_FAILURE, REPLY_TOO_LARGE, RequestToken};
 use crate::{
     limits::*,
-    link::{Links, Read, StreamKey},
+    link::{Links, Read, Reset, StreamKey},
     node::NodeEvent,
 };
 use ifrit_core::id::MemberId;
@@ -14,7 +12,7 @@ use std::collections::BTreeMap;
 /// How far a request is.
 #[derive(Debug)]
 enum State {
-    /// It arrives: type and body so far.
+    /// It arrives: the body so far.
     Arriving(Vec<u8>),
     /// The application works on it.
     Handled,
@@ -123,28 +121,25 @@ impl Incoming {
 }
 
 impl App {
-    /// A peer has opened a stream.
-    pub(super) fn opened(
+    /// A peer has opened a stream for a request; whose it is, or `None` if it is not wanted.
+    pub(super) fn request_opened(
         &mut self,
         stream: StreamKey,
         from: MemberId,
         links: &mut Links,
         view: &impl Directory,
-    ) {
+    ) -> Option<Owner> {
         let open = self.incoming.shares.get(&from).map_or(0, |share| share.requests);
-        if open >= REQUESTS_PER_PEER || !view.admits(&from) {
+        if open >= REQUESTS_FROM_PEER || !view.admits(&from) {
             links.counters.requests_refused += 1;
-            return links.abandon(stream, true);
+            return None;
         }
-        links.give_credit(stream.link);
         let token = RequestToken(self.incoming.next);
         self.incoming.next += 1;
         self.incoming.shares.entry(from).or_default().requests += 1;
         let request = Request { from, stream, state: State::Arriving(Vec::new()), bytes: 0, answer: 0 };
         self.incoming.requests.insert(token, request);
-        self.streams.insert(stream, Owner::In(token).into());
-        // What has come with the opening is not told as readable.
-        self.queue(stream);
+        Some(Owner::In(token))
     }
 
     /// Reads what has come of a request.
@@ -161,28 +156,25 @@ impl App {
         // At most so much is read: beyond it is one byte that shows that there is more.
         let room = self.incoming.room(&from);
         let Some(request) = self.incoming.requests.get_mut(&token) else { return 0 };
-        let State::Arriving(message) = &mut request.state else { return 0 };
-        let outcome = links.read(stream, budget.min(room + 1), message);
-        let known = message.first().is_none_or(|&kind| kind == TYPE_REQUEST);
-        let fits = message.len() <= 1 + REQUEST_MAX;
-        match outcome {
-            Read::Bytes(read) if known && fits && read <= room => {
+        let State::Arriving(body) = &mut request.state else { return 0 };
+        match links.read(stream, budget.min(room + 1), body) {
+            Read::Bytes(read) if body.len() <= REQUEST_MAX && read <= room => {
                 self.incoming.charge(token, read);
                 return read;
             }
-            Read::Finished if !message.is_empty() && view.admits(&from) => {
-                let body = message.split_off(1);
+            Read::Finished if view.admits(&from) => {
+                let body = std::mem::take(body);
                 request.state = State::Handled;
                 links.counters.requests_in += 1;
                 self.events.push_back(NodeEvent::Request { token, from, body });
             }
             Read::Bytes(_) | Read::Finished => {
                 links.counters.requests_refused += 1;
-                links.abandon(stream, true);
+                links.abandon(stream, Reset::Refused);
                 self.forget(token);
             }
-            Read::Reset { .. } => {
-                links.abandon(stream, false);
+            Read::Reset(_) => {
+                links.abandon(stream, Reset::Dropped);
                 self.forget(token);
             }
             Read::Blocked => {}
@@ -205,7 +197,7 @@ impl App {
         self.make_room(&from, Kind::Answered, message.len(), links);
         if !self.incoming.charge_answer(token, message.len()) {
             links.counters.requests_refused += 1;
-            links.abandon(stream, true);
+            links.abandon(stream, Reset::Refused);
             return self.forget(token);
         }
         if let Some(request) = self.incoming.requests.get_mut(&token) {
@@ -224,7 +216,7 @@ impl App {
         while held(&self.incoming) + bytes > REQUEST_BYTES_TOTAL {
             let Some((token, stream)) = self.incoming.largest(from, kind) else { return };
             links.counters.requests_refused += 1;
-            links.abandon(stream, true);
+            links.abandon(stream, Reset::Refused);
             self.forget(token);
         }
     }
@@ -241,16 +233,16 @@ impl App {
         let stream = request.stream;
         let State::Answered { message, written } = &mut request.state else {
             // Nothing is to be written yet: the requester may have taken it back.
-            if links.write(stream, &[]).is_none() {
+            if links.write(stream, &[]).is_err() {
                 self.drop_request(token, stream, links);
             }
             return;
         };
         while *written < message.len() {
             match links.write(stream, &message[*written..]) {
-                Some(0) => return,
-                Some(more) => *written += more,
-                None => return self.drop_request(token, stream, links),
+                Ok(0) => return,
+                Ok(more) => *written += more,
+                Err(_) => return self.drop_request(token, stream, links),
             }
         }
         links.finish(stream);
@@ -258,14 +250,14 @@ impl App {
     }
 
     fn drop_request(&mut self, token: RequestToken, stream: StreamKey, links: &mut Links) {
-        links.abandon(stream, false);
+        links.abandon(stream, Reset::Dropped);
         self.forget(token);
     }
 
     /// Forgets a request: its end does not matter any more.
     pub(super) fn forget(&mut self, token: RequestToken) {
         if let Some(request) = self.incoming.remove(token) {
-            self.streams.remove(&request.stream);
+            self.streams.remove(request.stream);
         }
     }
 }

@@ -1,19 +1,42 @@
-//! Requests: one bidirectional stream each, a deadline, exactly one end.
+//! What an application does over links: each thing on streams of its own.
 //!
-//! The requester's half is a type byte and the body, the answerer's a byte that says how it went and the body or the
-//! failure. The end of a half is the end of its body. Who asks is who the link proved to be. A request that is taken
-//! back, or is too late, resets its stream; so does an answerer that does not want it.
+//! # Streams by type
+//! The first byte of every bidirectional stream says what it carries (`tags`). All streams are in one table
+//! (`typed::Streams`), each with an `Owner`; a new kind of stream is a tag and an owner more, and these arms:
+//!
+//! | what happens | where it leads |
+//! |---|---|
+//! | this member opens one | `self.streams.open(to, tag, owner, links)`: `None` until there are a link and credit on it (`LinkEvent::Up`, `Available`) |
+//! | a peer's first byte has come | `App::read_type` → `KIND_opened(key, from, links, view) -> Option<Owner>`; `None` refuses it |
+//! | bytes or an end to read | `App::read` → `read_KIND(…, budget, …) -> usize`, which calls `links.read(key, max, &mut buffer)`; 0 if there was nothing |
+//! | a blocked one takes bytes, is stopped, or its end has arrived | `App::writable` → `self.streams.write(key, bytes, links)`: 0 is blocked, an error the end of that half |
+//! | its link is gone | `App::gone`: it is out of the table by then |
+//! | its end | `links.finish(key)` after the last byte, once `self.streams.is_typed(key)`; or `links.reset(key, why)`, `links.stop(key, why)`, both: `links.abandon(key, why)`; then `self.streams.remove(key)` |
+//!
+//! Each kind counts its own streams per peer, so that none takes another's room; what QUIC allows is the sum
+//! ([`PEER_STREAMS_MAX`](crate::limits::PEER_STREAMS_MAX)).
+//!
+//! # Requests
+//! One stream each, a deadline, exactly one end. The requester's half is the body, the answerer's a byte that says how it
+//! went and the body or the failure. The end of a half is the end of its body. Who asks is who the link proved to be. A
+//! request that is taken back, or is too late, resets its stream; so does an answerer that does not want it.
 
 mod incoming;
 mod outgoing;
 mod sign;
+mod tags;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 pub(crate) use self::sign::Pen;
 pub use self::sign::Verdict;
 
-use self::{incoming::Incoming, outgoing::Outgoing};
+use self::{
+    incoming::Incoming,
+    outgoing::Outgoing,
+    typed::{Owner, Streams},
+};
 use crate::{
     limits::REQUEST_MAX,
     link::{LinkEvent, LinkKey, Links, StreamKey},
@@ -24,13 +47,8 @@ use ifrit_core::{
     time::{Mono, Now},
     view::{Admit, View},
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    net::SocketAddr,
-};
+use std::{collections::VecDeque, net::SocketAddr};
 
-/// First byte of a stream that carries one request. Streams of any other type are turned away.
-const TYPE_REQUEST: u8 = 1;
 /// First byte of the answer: the body follows.
 const REPLY_BODY: u8 = 0;
 /// First byte of the answer: the handler failed; its code (u32, big-endian) and text follow.
@@ -115,34 +133,12 @@ impl Directory for View<'_> {
     }
 }
 
-/// Whose a stream is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    Out(RequestId),
-    In(RequestToken),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stream {
-    owner: Owner,
-    /// Whether it is in the line of those to be read.
-    queued: bool,
-}
-
-impl From<Owner> for Stream {
-    fn from(owner: Owner) -> Self {
-        Self { owner, queued: false }
-    }
-}
-
 /// All requests of one node, in both directions.
 #[derive(Debug, Default)]
 pub(crate) struct App {
     out: Outgoing,
     incoming: Incoming,
-    streams: BTreeMap<StreamKey, Stream>,
-    /// Streams that may have something to read, each once.
-    readable: VecDeque<StreamKey>,
+    streams: Streams,
     events: VecDeque<NodeEvent>,
 }
 
@@ -165,7 +161,7 @@ impl App {
 
     /// Whether something is left to read.
     pub(crate) fn has_readable(&self) -> bool {
-        !self.readable.is_empty()
+        self.streams.has_readable()
     }
 
     /// Takes what links say of streams and of themselves.
@@ -173,9 +169,11 @@ impl App {
         match event {
             LinkEvent::Up { member, .. } | LinkEvent::Available { member } => self.open(now, *member, links),
             LinkEvent::Down { member } => self.unreachable(now, *member, links, view),
-            LinkEvent::Opened { stream, from } => self.opened(*stream, *from, links, view),
-            LinkEvent::Readable { stream } => self.queue(*stream),
-            LinkEvent::Writable { stream } => self.writable(now, *stream, links),
+            LinkEvent::Opened { stream, from } => self.streams.opened(*stream, *from),
+            LinkEvent::Readable { stream } => self.streams.queue(*stream),
+            LinkEvent::Writable { stream } | LinkEvent::Finished { stream } => {
+                self.writable(now, *stream, links);
+            }
             LinkEvent::Gone { link } => self.gone(now, *link, links),
             _ => {}
         }
@@ -189,41 +187,32 @@ impl App {
         links: &mut Links,
         view: &impl Directory,
     ) -> Option<usize> {
-        let key = self.readable.pop_front()?;
-        let Some(stream) = self.streams.get_mut(&key) else { return Some(0) };
-        stream.queued = false;
-        let read = match stream.owner {
-            Owner::Out(id) => self.read_reply(now, id, key, budget, links),
-            Owner::In(token) => self.read_request(token, key, budget, links, view),
+        let (key, owner) = self.streams.next_readable()?;
+        let read = match owner {
+            Some(Owner::Unnamed(from)) => self.read_type(from, key, links, view),
+            Some(Owner::Out(id)) => self.read_reply(now, id, key, budget, links),
+            Some(Owner::In(token)) => self.read_request(token, key, budget, links, view),
+            None => 0,
         };
         if read > 0 {
-            self.queue(key);
+            self.streams.queue(key);
         }
         Some(read)
     }
 
-    fn queue(&mut self, key: StreamKey) {
-        if let Some(stream) = self.streams.get_mut(&key)
-            && !std::mem::replace(&mut stream.queued, true)
-        {
-            self.readable.push_back(key);
-        }
-    }
-
     fn writable(&mut self, now: Now, key: StreamKey, links: &mut Links) {
-        match self.streams.get(&key).map(|stream| stream.owner) {
+        match self.streams.owner(key) {
             Some(Owner::Out(id)) => self.write_request(now, id, links),
             Some(Owner::In(token)) => self.write_reply(token, links),
-            None => {}
+            Some(Owner::Unnamed(_)) | None => {}
         }
     }
 
     /// A link is gone with all its streams.
     fn gone(&mut self, now: Now, link: LinkKey, links: &mut Links) {
-        let lost: Vec<_> =
-            self.streams.range(StreamKey::all_of(link)).map(|(_, stream)| stream.owner).collect();
-        for owner in lost {
+        for (_, owner) in self.streams.take_lost(link) {
             match owner {
+                Owner::Unnamed(_) => {}
                 Owner::Out(id) => self.end(now, id, Err(RequestError::Unreachable), links),
                 Owner::In(token) => self.forget(token),
             }

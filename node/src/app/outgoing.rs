@@ -1,12 +1,11 @@
 //! Requests of this member.
 
 use super::{
-    App, Directory, Failure, Owner, REPLY_BODY, REPLY_FAILURE, REPLY_TOO_LARGE, RequestError, RequestId,
-    TYPE_REQUEST,
+    App, Directory, Failure, Owner, REPLY_BODY, REPLY_FAILURE, REPLY_TOO_LARGE, RequestError, RequestId, tags,
 };
 use crate::{
     limits::*,
-    link::{LinkKey, Links, Read, StreamKey},
+    link::{LinkKey, Links, Read, Reset, StreamKey},
     node::NodeEvent,
 };
 use ifrit_core::{
@@ -27,9 +26,10 @@ const ANSWER_MAX: usize = 1 + REQUEST_MAX;
 struct Request {
     to: MemberId,
     deadline: Mono,
-    /// What is written: type and body.
+    /// The body.
     message: Vec<u8>,
     written: usize,
+    finished: bool,
     stream: Option<StreamKey>,
     answer: Vec<u8>,
     #[cfg(test)]
@@ -137,16 +137,14 @@ impl App {
 
     fn add(&mut self, now: Now, id: RequestId, to: MemberId, body: &[u8], timeout: Duration) {
         let deadline = now.mono + timeout.min(REQUEST_TIMEOUT_MAX);
-        let mut message = Vec::with_capacity(1 + body.len());
-        message.push(TYPE_REQUEST);
-        message.extend_from_slice(body);
-        self.out.bytes += message.len();
+        self.out.bytes += body.len();
         self.out.deadlines.insert((deadline, id));
         let request = Request {
             to,
             deadline,
-            message,
+            message: body.to_vec(),
             written: 0,
+            finished: false,
             stream: None,
             answer: Vec::new(),
             #[cfg(test)]
@@ -182,15 +180,21 @@ impl App {
 
     /// Gives streams to requests that wait for this member, as far as its credit goes.
     pub(super) fn open(&mut self, now: Now, to: MemberId, links: &mut Links) {
-        self.out.dead.remove(&to);
         while let Some(waiting) = self.out.waiting.get_mut(&to) {
             let Some(&id) = waiting.requests.front() else {
                 self.out.waiting.remove(&to);
                 return;
             };
-            let Some(stream) = links.open(to) else { return };
-            waiting.requests.pop_front();
-            self.streams.insert(stream, Owner::Out(id).into());
+            let link = links.link_to(&to);
+            if link.is_some_and(|link| {
+                self.out.streams.get(&link).is_some_and(|open| *open >= REQUESTS_PER_PEER)
+            }) {
+                // The next end on that link lets it go.
+                return;
+            }
+            let Some(stream) = self.streams.open(to, tags::REQUEST, Owner::Out(id), links) else { return };
+            self.out.dead.remove(&to);
+            self.unqueue(id, &to);
             *self.out.streams.entry(stream.link).or_default() += 1;
             links.keep_alive(now, stream.link, true);
             if let Some(request) = self.out.requests.get_mut(&id) {
@@ -205,22 +209,24 @@ impl App {
     pub(super) fn write_request(&mut self, now: Now, id: RequestId, links: &mut Links) {
         let Some(request) = self.out.requests.get_mut(&id) else { return };
         let Some(stream) = request.stream else { return };
-        if request.written == request.message.len() {
+        if request.finished {
             // The answer is all that is left; a stream that the peer does not want shows when it is read.
-            return self.queue(stream);
+            return self.streams.queue(stream);
         }
-        while request.written < request.message.len() {
-            #[cfg(test)]
-            if request.held_back && request.written + 1 == request.message.len() {
-                return;
-            }
-            match links.write(stream, request.rest()) {
-                Some(0) => return,
-                Some(written) => request.written += written,
-                None => return self.end(now, id, Err(RequestError::Refused), links),
+        loop {
+            match self.streams.write(stream, request.rest(), links) {
+                Ok(written) if request.written + written == request.message.len() => {
+                    request.written += written;
+                    request.finished = self.streams.is_typed(stream);
+                    return if request.finished {
+                        links.finish(stream)
+                    };
+                }
+                Ok(0) => return,
+                Ok(written) => request.written += written,
+                Err(_) => return self.end(now, id, Err(RequestError::Refused), links),
             }
         }
-        links.finish(stream);
     }
 
     /// The last byte of a request is never sent.
@@ -248,8 +254,8 @@ impl App {
                 let answer = std::mem::take(&mut request.answer);
                 self.end(now, id, parse(answer), links);
             }
-            Read::Reset { refused: true } => self.end(now, id, Err(RequestError::Refused), links),
-            Read::Reset { refused: false } => self.end(now, id, Err(RequestError::Unreachable), links),
+            Read::Reset(Reset::Refused) => self.end(now, id, Err(RequestError::Refused), links),
+            Read::Reset(_) => self.end(now, id, Err(RequestError::Unreachable), links),
             Read::Blocked => {}
         }
         0
@@ -295,12 +301,13 @@ impl App {
             None => self.unqueue(id, &request.to),
         }
         self.events.push_back(NodeEvent::Reply { id, result });
+        self.open(now, request.to, links);
     }
 
     fn close(&mut self, now: Now, stream: StreamKey, reset: bool, links: &mut Links) {
-        self.streams.remove(&stream);
+        self.streams.remove(stream);
         if reset {
-            links.abandon(stream, false);
+            links.abandon(stream, Reset::Dropped);
         }
         if let Some(left) = self.out.streams.get_mut(&stream.link) {
             *left -= 1;

@@ -28,6 +28,8 @@ pub(crate) enum LinkEvent {
     Readable { stream: StreamKey },
     /// A stream that was blocked takes bytes, or its other end wants no more.
     Writable { stream: StreamKey },
+    /// All that was written to a stream, and its end, has reached the peer.
+    Finished { stream: StreamKey },
     /// More streams can be opened to a member.
     Available { member: MemberId },
     /// The link of these streams is gone.

@@ -27,7 +27,7 @@ mod tls;
 pub(crate) mod tests;
 
 pub(crate) use event::{Frame, LinkEvent, LinkKey, Packet};
-pub(crate) use stream::{Read, StreamKey};
+pub(crate) use stream::{Read, Reset, StreamKey};
 pub(crate) use tls::provider;
 
 use self::{

@@ -81,10 +81,11 @@ impl Links {
                 return lane.map_or((), |lane| self.queue_lane(slot, lane));
             }
             StreamEvent::Readable { id } => LinkEvent::Readable { stream: StreamKey::new(key, id) },
-            StreamEvent::Writable { id } | StreamEvent::Finished { id } | StreamEvent::Stopped { id, .. }
-                if id.dir() == Dir::Bi =>
-            {
+            StreamEvent::Writable { id } | StreamEvent::Stopped { id, .. } if id.dir() == Dir::Bi => {
                 LinkEvent::Writable { stream: StreamKey::new(key, id) }
+            }
+            StreamEvent::Finished { id } if id.dir() == Dir::Bi => {
+                LinkEvent::Finished { stream: StreamKey::new(key, id) }
             }
             StreamEvent::Available { dir: Dir::Bi } => LinkEvent::Available { member },
             // Lanes look for themselves whenever their link is served; new streams are accepted there too.

@@ -91,7 +91,7 @@ fn transport() -> TransportConfig {
     let mut transport = TransportConfig::default();
     let idle = IDLE_TIMEOUT.try_into().expect("a minute fits");
     transport
-        .max_concurrent_bidi_streams(VarInt::from_u32(REQUEST_STREAMS_IDLE))
+        .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_IDLE))
         .max_concurrent_uni_streams(VarInt::from_u32(LANE_STREAMS_MAX))
         // A lane that is not read holds one stream window, so that two stalled lanes leave room for the third.
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))

@@ -1,7 +1,7 @@
 //! Streams of the application: bidirectional, pulled by who reads them.
 
 use super::{Close, LinkEvent, LinkKey, Links};
-use crate::limits::{KEEP_ALIVE, REQUESTS_PER_PEER};
+use crate::limits::{KEEP_ALIVE, PEER_STREAMS_MAX};
 use ifrit_core::{id::MemberId, time::Now};
 use quinn_proto::{Dir, ReadError, StreamId, VarInt, WriteError};
 use std::ops::RangeInclusive;
@@ -35,13 +35,48 @@ pub(crate) enum Read {
     /// The peer has finished it.
     Finished,
     /// The peer has reset it, or the link is gone.
-    Reset {
-        /// Because it refuses it.
-        refused: bool,
-    },
+    Reset(Reset),
+}
+
+/// Why one half of a stream ends before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reset {
+    /// The peer wants no such stream from here.
+    Refused,
+    /// Given up, cancelled, or the link is gone.
+    Dropped,
+    /// The application says why.
+    Code(u32),
+}
+
+/// Codes of applications begin here; below are those of [`Close`].
+const CODES: u64 = 1 << 32;
+
+impl Reset {
+    fn code(self) -> VarInt {
+        match self {
+            Self::Refused => Close::Refused.code(),
+            Self::Dropped => Close::Idle.code(),
+            Self::Code(code) => VarInt::from_u64(CODES | u64::from(code)).expect("33 bits"),
+        }
+    }
+
+    /// What a peer's code means; one that nobody knows is as good as none.
+    fn of(code: VarInt) -> Self {
+        match code.into_inner().checked_sub(CODES).map(u32::try_from) {
+            Some(Ok(code)) => Self::Code(code),
+            None if code == Close::Refused.code() => Self::Refused,
+            _ => Self::Dropped,
+        }
+    }
 }
 
 impl Links {
+    /// The link to a member that is up.
+    pub(crate) fn link_to(&self, member: &MemberId) -> Option<LinkKey> {
+        self.key(self.up(member)?)
+    }
+
     /// Opens a stream on the link to a member; `None` without a link or without credit.
     pub(crate) fn open(&mut self, to: MemberId) -> Option<StreamKey> {
         let slot = self.up(&to)?;
@@ -53,12 +88,12 @@ impl Links {
     /// Appends up to `max` bytes.
     pub(crate) fn read(&mut self, key: StreamKey, max: usize, into: &mut Vec<u8>) -> Read {
         if self.get_mut(key.link).is_none() {
-            return Read::Reset { refused: false };
+            return Read::Reset(Reset::Dropped);
         }
         self.mark(key.link.slot);
         let read = self.with(key.link.slot, |link| {
             let mut stream = link.conn.recv_stream(key.id);
-            let Ok(mut chunks) = stream.read(true) else { return Read::Reset { refused: false } };
+            let Ok(mut chunks) = stream.read(true) else { return Read::Reset(Reset::Dropped) };
             let read = match chunks.next(max) {
                 Ok(Some(chunk)) => {
                     into.extend_from_slice(&chunk.bytes);
@@ -66,23 +101,27 @@ impl Links {
                 }
                 Ok(None) => Read::Finished,
                 Err(ReadError::Blocked) => Read::Blocked,
-                Err(ReadError::Reset(code)) => Read::Reset { refused: code == Close::Refused.code() },
+                Err(ReadError::Reset(code)) => Read::Reset(Reset::of(code)),
             };
             let _ = chunks.finalize();
             read
         });
-        read.unwrap_or(Read::Reset { refused: false })
+        read.unwrap_or(Read::Reset(Reset::Dropped))
     }
 
-    /// Writes what the windows take; `None` if the peer wants no more or the link is gone.
-    pub(crate) fn write(&mut self, key: StreamKey, bytes: &[u8]) -> Option<usize> {
-        self.get_mut(key.link)?;
+    /// Writes what the windows take; an error if the peer wants no more or the link is gone.
+    pub(crate) fn write(&mut self, key: StreamKey, bytes: &[u8]) -> Result<usize, Reset> {
+        if self.get_mut(key.link).is_none() {
+            return Err(Reset::Dropped);
+        }
         self.mark(key.link.slot);
-        self.with(key.link.slot, |link| match link.conn.send_stream(key.id).write(bytes) {
-            Ok(written) => Some(written),
-            Err(WriteError::Blocked) => Some(0),
-            Err(WriteError::Stopped(_) | WriteError::ClosedStream) => None,
-        })?
+        let written = self.with(key.link.slot, |link| match link.conn.send_stream(key.id).write(bytes) {
+            Ok(written) => Ok(written),
+            Err(WriteError::Blocked) => Ok(0),
+            Err(WriteError::Stopped(code)) => Err(Reset::of(code)),
+            Err(WriteError::ClosedStream) => Err(Reset::Dropped),
+        });
+        written.unwrap_or(Err(Reset::Dropped))
     }
 
     /// No more bytes follow.
@@ -90,24 +129,35 @@ impl Links {
         self.on_key(key, |link, id| drop(link.conn.send_stream(id).finish()));
     }
 
-    /// Gives up both directions of a stream: refused, cancelled or over a limit.
-    pub(crate) fn abandon(&mut self, key: StreamKey, refused: bool) {
-        let code: VarInt = if refused { Close::Refused.code() } else { Close::Idle.code() };
-        self.on_key(key, |link, id| {
-            // Either may have ended before.
-            let _ = link.conn.send_stream(id).reset(code);
-            let _ = link.conn.recv_stream(id).stop(code);
-        });
+    /// Gives up the sending half of a stream.
+    pub(crate) fn reset(&mut self, key: StreamKey, why: Reset) {
+        // It may have ended before.
+        self.on_key(key, |link, id| drop(link.conn.send_stream(id).reset(why.code())));
     }
 
-    /// Gives the peer of a link credit for more requests: it is live and uses them.
+    /// Gives up the receiving half of a stream.
+    pub(crate) fn stop(&mut self, key: StreamKey, why: Reset) {
+        self.on_key(key, |link, id| drop(link.conn.recv_stream(id).stop(why.code())));
+    }
+
+    /// Gives up both halves of a stream.
+    pub(crate) fn abandon(&mut self, key: StreamKey, why: Reset) {
+        self.reset(key, why);
+        self.stop(key, why);
+    }
+
+    /// Gives the peer of a link more credit if it uses half of what it has: each stream that it may open costs memory,
+    /// open or not.
     pub(crate) fn give_credit(&mut self, link: LinkKey) {
-        let credit = VarInt::from_u32(REQUESTS_PER_PEER as u32);
         if self.get_mut(link).is_some() {
             self.mark(link.slot);
             self.with(link.slot, |link| {
-                if link.conn.max_concurrent_streams(Dir::Bi) < u64::from(credit) {
-                    link.conn.set_max_concurrent_streams(Dir::Bi, credit);
+                let credit = link.conn.max_concurrent_streams(Dir::Bi);
+                let open = link.conn.streams().remote_open_streams(Dir::Bi);
+                let more = (2 * credit).min(PEER_STREAMS_MAX as u64);
+                if open * 2 >= credit && more > credit {
+                    let more = VarInt::from_u64(more).expect("a few thousand");
+                    link.conn.set_max_concurrent_streams(Dir::Bi, more);
                 }
             });
         }

@@ -155,6 +155,7 @@ impl Node {
             LinkEvent::Opened { .. }
             | LinkEvent::Readable { .. }
             | LinkEvent::Writable { .. }
+            | LinkEvent::Finished { .. }
             | LinkEvent::Available { .. }
             | LinkEvent::Gone { .. } => return Ok(()),
         };

@@ -1,0 +1,4 @@
+//! The first byte of a stream says what it carries.
+
+/// One request and its answer.
+pub(super) const REQUEST: u8 = 1;
