@@ -344,7 +344,7 @@ impl World {
 
     /// The rings on which a running member lets itself be accused.
     pub fn own_mask(&self, index: usize) -> Option<Mask> {
-        let member = self.brain(index).and_then(brain::member_of)?;
+        let member = self.running_member(index)?;
         member.view().member(&self.id(index)).map(|own| own.mask)
     }
 
@@ -353,11 +353,16 @@ impl World {
     /// # Panics
     /// If it does not run, or is not a real one.
     pub fn member(&self, index: usize) -> &Member {
-        let core = || self.brain(index).and_then(brain::member_of);
-        self.whole_member(index).or_else(core).expect("a running, real member")
+        self.running_member(index).expect("a running, real member")
     }
 
-    /// What runs in a process.
+    /// The state machine of a member, whatever is around it, if it runs and is a real one.
+    pub fn running_member(&self, index: usize) -> Option<&Member> {
+        let core = || self.brain(index).and_then(brain::member_of);
+        self.whole_member(index).or_else(core)
+    }
+
+    /// What runs in a process, if it is the core alone.
     pub fn brain(&self, index: usize) -> Option<&dyn Brain> {
         self.nodes[index].brain.as_deref()
     }
@@ -416,7 +421,7 @@ impl World {
     /// The size of all running members' own certificates and notes together.
     pub fn records_bytes(&self) -> u64 {
         let size = |node: usize| {
-            let member = self.brain(node).and_then(brain::member_of);
+            let member = self.running_member(node);
             let note = member.map_or(0, |member| member.view().note(&self.id(node)).map_or(0, <[u8]>::len));
             (self.certificate(node).len() + note) as u64
         };

@@ -1,9 +1,12 @@
 //! No note in a correct view is dated ahead of the clock by more than the allowance, or is past its lease (R9): judged by the
-//! world's clock, give or take what the observer's own is wrong, when the note comes.
+//! world's clock, give or take what the observer's own is wrong.
+//!
+//! Looked at when an application is told of a note, and 100 notes of one healthy observer per second, in turn.
 
 use super::{Found, Invariant};
 use crate::{run::Scene, world::Observed};
-use ifrit_core::{action::Notice, note::Note};
+use core::time::Duration;
+use ifrit_core::{id::MemberId, note::Note, view::View};
 
 #[derive(Debug, Default)]
 pub(super) struct InLease;
@@ -14,27 +17,43 @@ impl Invariant for InLease {
     }
 
     fn told(&mut self, scene: &Scene<'_>, what: &Observed, found: &mut Found) {
-        let (Notice::Up { member, .. } | Notice::Rebutted { member, .. } | Notice::Updated { member, .. }) =
-            &what.notice
-        else {
-            return;
-        };
-        let Some(view) = scene.correct_view(what.observer) else { return };
-        let Some(Ok(note)) = view.note(member).map(|note| Note::parse(note, scene.world.network().params()))
-        else {
-            return;
-        };
-        let (early, late) = {
-            let (own, world) = (scene.world.clocks(what.observer).wall, scene.world.wall());
-            (own.min(world), own.max(world))
-        };
-        let since_told = scene.now().since(what.at);
-        let ahead = note.issued() > late + scene.params.allowance;
-        let over = note.issued() + scene.params.lease + scene.params.allowance + since_told < early;
-        if ahead || over {
-            let issued = note.issued().0 as i64 - scene.world.wall().0 as i64;
-            let detail = format!("{} took a note of {member} dated {issued} ms from now", what.observer);
-            found.violation(scene.world.find(member), detail);
+        if let Some((view, member)) = scene.taken(what) {
+            look_at(scene, what.observer, &view, &member, scene.now().since(what.at), found);
         }
+    }
+
+    fn look(&mut self, scene: &Scene<'_>, found: &mut Found) {
+        // A lease that was judged by a clock that was wrong then is counted down as it was judged.
+        let slack = scene.params.allowance;
+        let calm = |(observer, ..): &(usize, _, _)| scene.truth.is_healthy(*observer, scene.now());
+        scene
+            .held()
+            .filter(calm)
+            .for_each(|(observer, view, member)| look_at(scene, observer, &view, &member, slack, found));
+    }
+}
+
+fn look_at(
+    scene: &Scene<'_>,
+    observer: usize,
+    view: &View<'_>,
+    member: &MemberId,
+    slack: Duration,
+    found: &mut Found,
+) {
+    let Some(Ok(note)) = view.note(member).map(|note| Note::parse(note, scene.world.network().params()))
+    else {
+        return;
+    };
+    let (own, world) = (scene.world.clocks(observer).wall, scene.world.wall());
+    let (early, late) = (own.min(world), own.max(world));
+    let ahead = note.issued() > late + scene.params.allowance;
+    let over = note.issued() + scene.params.lease + scene.params.allowance + slack < early;
+    if ahead || over {
+        let issued = note.issued().0 as i64 - world.0 as i64;
+        found.violation(
+            scene.world.find(member),
+            format!("{observer} holds a note of {member} dated {issued} ms from now"),
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! At least k−t rings are enabled in every note held, and no bit at or above k is set (DESIGN section 4, "Note").
+//!
+//! Looked at when an application is told of a note, and 100 notes of one observer per second, in turn.
 
 use super::{Found, Invariant};
 use crate::{run::Scene, world::Observed};
-use ifrit_core::action::Notice;
+use ifrit_core::{id::MemberId, view::View};
 
 #[derive(Debug, Default)]
 pub(super) struct LegalMasks;
@@ -13,18 +15,23 @@ impl Invariant for LegalMasks {
     }
 
     fn told(&mut self, scene: &Scene<'_>, what: &Observed, found: &mut Found) {
-        let (Notice::Up { member, .. } | Notice::Rebutted { member, .. } | Notice::Updated { member, .. }) =
-            &what.notice
-        else {
-            return;
-        };
-        let Some(view) = scene.correct_view(what.observer).and_then(|view| view.member(member)) else {
-            return;
-        };
-        let enabled = (0..scene.params.rings).filter(|ring| view.mask.enabled(*ring)).count();
-        if enabled < usize::from(scene.params.rings - scene.params.tolerance) {
-            let detail = format!("{} holds a note of {member} with {enabled} rings", what.observer);
-            found.violation(scene.world.find(member), detail);
+        if let Some((view, member)) = scene.taken(what) {
+            look_at(scene, what.observer, &view, &member, found);
         }
+    }
+
+    fn look(&mut self, scene: &Scene<'_>, found: &mut Found) {
+        scene.held().for_each(|(observer, view, member)| look_at(scene, observer, &view, &member, found));
+    }
+}
+
+fn look_at(scene: &Scene<'_>, observer: usize, view: &View<'_>, member: &MemberId, found: &mut Found) {
+    let Some(held) = view.member(member) else { return };
+    let (k, t) = (scene.params.rings, scene.params.tolerance);
+    let (enabled, beyond): (Vec<u8>, Vec<u8>) = held.mask.rings().partition(|ring| *ring < k);
+    if enabled.len() < usize::from(k - t) || !beyond.is_empty() {
+        let detail =
+            format!("{observer} holds a note of {member} with rings {enabled:?} and beyond k {beyond:?}");
+        found.violation(scene.world.find(member), detail);
     }
 }

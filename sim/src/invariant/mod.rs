@@ -23,11 +23,15 @@ mod never_out;
 mod note_rate;
 mod overdue;
 mod rings_off;
+mod tells_all;
 mod valid_accusations;
 
-use crate::{brain, run::Scene, world::Observed};
+use crate::{run::Scene, world::Observed};
 use core::time::Duration;
-use ifrit_core::view::View;
+use ifrit_core::{action::Notice, id::MemberId, view::View};
+
+/// Notes of a view that are looked at in one second.
+const NOTES_PER_LOOK: usize = 100;
 
 /// Something that must hold.
 pub trait Invariant: std::fmt::Debug {
@@ -65,6 +69,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::<duty::Duty>::default(),
         Box::<dials::Dials>::default(),
         Box::<confirmed::Confirmed>::default(),
+        Box::<tells_all::TellsAll>::default(),
     ]
 }
 
@@ -94,14 +99,36 @@ pub struct Violation {
 }
 
 impl Scene<'_> {
-    /// The view of a running member of the core.
+    /// The view of a running member, alone or inside a whole one.
     fn view(&self, member: usize) -> Option<View<'_>> {
-        self.world.brain(member).and_then(brain::member_of).map(|member| member.view())
+        self.world.running_member(member).map(|member| member.view())
     }
 
     /// The view of a member that keeps to the protocol.
     fn correct_view(&self, member: usize) -> Option<View<'_>> {
         self.view(member).filter(|_| self.truth.facts[member].correct)
+    }
+
+    /// The note of which an application was told: in which view it is, and whose it is.
+    fn taken(&self, what: &Observed) -> Option<(View<'_>, MemberId)> {
+        let member = match &what.notice {
+            Notice::Up { member, .. }
+            | Notice::Rebutted { member, .. }
+            | Notice::Updated { member, .. }
+            | Notice::Gray { member }
+            | Notice::Left { member } => *member,
+            _ => return None,
+        };
+        Some((self.correct_view(what.observer)?, member))
+    }
+
+    /// Notes that a correct member holds, another member's each second: of a note that changes nothing for the application
+    /// nobody is told.
+    fn held(&self) -> impl Iterator<Item = (usize, View<'_>, MemberId)> {
+        let views = self.turn(1).filter_map(|observer| Some((observer, self.correct_view(observer)?)));
+        views.flat_map(move |(observer, view)| {
+            self.turn(NOTES_PER_LOOK).map(move |subject| (observer, view, self.world.id(subject)))
+        })
     }
 
     /// What a change may take until it is seen everywhere: the network's detection bound, twice that if more than 5 % of
@@ -116,5 +143,44 @@ impl Scene<'_> {
         let (len, second) = (self.world.len(), self.now().0 / 1_000_000_000);
         let first = usize::try_from(second).expect("64 bits") * many;
         (0..many.min(len)).map(move |n| (first + n) % len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        run::{Fact, Truth},
+        views::Views,
+        world::{Setup, World},
+    };
+    use ifrit_core::time::Mono;
+
+    #[test]
+    fn invariants_look_into_cores_and_into_whole_members() {
+        for setup in [Setup::new(3, 1).rings(3), Setup::new(3, 1).rings(3).whole()] {
+            let world = World::bootstrapped(setup);
+            let fact = Fact {
+                correct: true,
+                started: Some(Mono(0)),
+                crashed: None,
+                left: None,
+                trouble: Mono(0),
+                group: 0,
+            };
+            let truth = Truth {
+                facts: vec![fact; 3],
+                grace: Duration::ZERO,
+                last_disturbance: Mono(0),
+                oneway: false,
+            };
+            let (views, params) = (Views::full(3, world.now()), world.params());
+            let scene = Scene { world: &world, truth: &truth, views: &views, params: &params };
+            assert!((0..3).all(|member| scene.correct_view(member).is_some()));
+            assert!((0..3).all(|member| world.own_mask(member).is_some()));
+            assert_eq!(scene.held().count(), 3);
+            let certificates: usize = (0..3).map(|member| world.certificate(member).len()).sum();
+            assert!(world.records_bytes() as usize > certificates, "notes count too");
+        }
     }
 }

@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     adversary::{self, Board, Plan},
-    brain::member_of,
     full::{self, Stack},
     invariant::{self, Found, Invariant},
     queue::Queue,
@@ -404,7 +403,7 @@ impl<'a> Runner<'a> {
         views.clear(member, now);
         views.set(member, member, true, now);
         world.start(member);
-        if let Some(real) = world.brain(member).and_then(member_of) {
+        if let Some(real) = world.running_member(member) {
             self.figures.speaks(member, real.view().epoch());
         }
     }
