@@ -11,6 +11,8 @@ pub(super) struct More {
     pub(super) until: Duration,
     /// When nothing disturbs any more.
     pub(super) calm: Duration,
+    /// How long the oldest crash has waited in the end that some healthy member has not noticed yet.
+    pub(super) unnoticed: Option<Duration>,
     /// What a member sent on average, by the size of everybody's certificate and note.
     pub(super) bytes_per_records: f64,
 }
@@ -61,14 +63,19 @@ fn checks(expect: &Expect, outcome: &Outcome, more: More) -> Vec<Check> {
     check("false_removals_min", holds, removed);
     let all = outcome.detection.all_s;
     let within = |most: Duration| format!("≤ {} s", most.as_secs_f64());
-    let detected = |most: Duration| match (all, outcome.detection.first_s) {
-        (Some(all), _) => all <= most.as_secs_f64(),
-        // Nobody crashed whom a healthy member held; a crash that nobody noticed is a violation anyway.
-        (None, first) => {
-            first.is_none() && outcome.violations.iter().all(|broken| broken.invariant != super::UNDETECTED)
-        }
+    let detected = |most: Duration| {
+        // Without a crash of somebody whom a healthy member held, all are known.
+        let known = all.is_some() || outcome.detection.first_s.is_none();
+        // One that not all have noticed yet is known too late, if its time has passed.
+        let missed = outcome.violations.iter().any(|broken| broken.invariant == super::UNDETECTED);
+        let late = more.unnoticed.is_some_and(|waited| waited > most);
+        known && !missed && !late && all.is_none_or(|all| all <= most.as_secs_f64())
     };
-    let found = all.map_or_else(|| "not by all".into(), |all| format!("after {all} s"));
+    let found = match (more.unnoticed, all) {
+        (Some(waited), _) => format!("not by all after {} s", round(waited.as_secs_f64())),
+        (None, Some(all)) => format!("after {all} s"),
+        (None, None) => "not by all, or nobody crashed".into(),
+    };
     check("detected_by_all", expect.detected_by_all.map(|most| (detected(most), within(most))), found);
     let late = outcome.converged_at_s.map(|at| round(at - more.calm.as_secs_f64()));
     let found = match late {

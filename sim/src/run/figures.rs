@@ -169,6 +169,13 @@ impl Figures {
         &self.undetected
     }
 
+    /// How long the oldest crash has waited that some healthy member has not noticed.
+    pub(super) fn unnoticed(&self, truth: &Truth, now: Mono) -> Option<Duration> {
+        let open =
+            |crash: &&Crash| (0..).zip(&crash.waiting).any(|(at, waits)| *waits && truth.is_healthy(at, now));
+        self.crashes.values().filter(open).map(|crash| now.since(crash.at)).max()
+    }
+
     pub(super) fn false_removals(&self, members: usize) -> FalseRemovals {
         let removed = |subject: &usize| (0..members).any(|observer| self.removed.live(observer, *subject));
         let members = if self.removals.pairs == 0 { 0 } else { (0..members).filter(removed).count() as u64 };

@@ -522,6 +522,7 @@ impl<'a> Runner<'a> {
         let more = More {
             until: self.scenario.until,
             calm: truth.last_disturbance.since(self.origin),
+            unnoticed: self.figures.unnoticed(truth, now),
             bytes_per_records: if records == 0 { 0.0 } else { bytes / records as f64 },
         };
         let (outcome, checks) = judge(&self.scenario.expect, outcome, more);

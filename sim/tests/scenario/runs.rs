@@ -51,6 +51,19 @@ fn a_crash_that_nobody_has_time_to_notice_is_not_judged_and_a_wrong_view_is_null
 }
 
 #[test]
+fn a_crash_is_noticed_too_late_if_its_time_is_over_before_the_run_is() {
+    let judged = |limit: &str| {
+        let at = "[[at]]\nt = \"5s\"\ndo = { crash = { count = 1 } }";
+        let expect = format!("[expect]\ndetected_by_all = \"{limit}\"");
+        outcome(&format!("members = 8\nuntil = \"5500ms\"\n{at}\n{expect}"), 1)
+    };
+    assert!(judged("600ms").passed(), "there was time left");
+    let late = judged("400ms");
+    let missed: Vec<_> = late.violations.iter().map(|broken| broken.detail.as_str()).collect();
+    assert_eq!(missed, ["not by all after 0.5 s"]);
+}
+
+#[test]
 fn a_paused_member_is_out_and_back_and_its_troubles_are_nobody_s_fault() {
     let at = "[[at]]\nt = \"5s\"\ndo = { pause = { members = { ids = [1] }, for = \"20s\" } }";
     let pause = outcome(&format!("members = 8\nuntil = \"60s\"\n{at}"), 1);
