@@ -16,7 +16,7 @@ pub(crate) struct Args {
     /// After.
     after: PathBuf,
     /// How much higher, in percent, a figure of time, traffic, processor or memory may be without counting as worse. Counts
-    /// (removals, changes) may not rise at all, and no run may fail that passed.
+    /// (removals, changes) may not rise at all, and no run may fail that passed, or be gone.
     #[arg(long, default_value_t = 10.0)]
     tolerance: f64,
 }
@@ -90,14 +90,14 @@ pub(crate) fn run(args: &Args) -> Done {
             Some(old) => worse += compare(&name(key), old, new, args.tolerance),
         }
     }
-    for key in before.keys().filter(|key| !after.contains_key(*key)) {
-        println!("{}: only before", name(key));
+    let gone: Vec<_> = before.keys().filter(|key| !after.contains_key(*key)).collect();
+    gone.iter().for_each(|key| println!("{}: only before: worse", name(key)));
+    let both = before.len() - gone.len();
+    if both == 0 {
+        return Err("no run is in both files".into());
     }
-    println!(
-        "{} runs compared, {worse} figures worse",
-        after.keys().filter(|key| before.contains_key(*key)).count()
-    );
-    Ok(worse == 0)
+    println!("{both} runs compared, {worse} figures worse, {} runs gone", gone.len());
+    Ok(worse == 0 && gone.is_empty())
 }
 
 fn name((scenario, members, seed): &Key) -> String {

@@ -88,5 +88,14 @@ fn a_sweep_tells_every_run_and_compare_finds_what_is_worse() {
     assert_eq!(compare(&before, &after), Some(1));
     assert_eq!(compare(&after, &before), Some(0), "better is not worse");
     assert_eq!(compare(&before, &dir.join("nothing")), Some(2));
+    std::fs::write(&after, worse[1..].iter().map(|outcome| outcome.line() + "\n").collect::<String>())
+        .unwrap();
+    assert_eq!(compare(&after, &before), Some(0), "more runs are not worse");
+    worse[1].false_removals.pairs -= 1;
+    std::fs::write(&after, worse[1..].iter().map(|outcome| outcome.line() + "\n").collect::<String>())
+        .unwrap();
+    assert_eq!(compare(&before, &after), Some(1), "a run is gone");
+    std::fs::write(&after, "").unwrap();
+    assert_eq!(compare(&before, &after), Some(2), "there is nothing to compare");
     std::fs::remove_dir_all(&dir).unwrap();
 }
