@@ -90,10 +90,12 @@ impl World {
     }
 
     /// Hands the brain an event that it does not refuse.
+    ///
+    /// # Panics
+    /// If it does: a bug of the core, for its outbox was drained after the event before.
     pub(crate) fn tell(&mut self, node: usize, event: Event<'_>) {
-        // Wake, LinkDown and the like never are refused; a refused LinkUp or answer would be a bug of the core.
-        if let Err(refused) = self.give(node, event) {
-            self.fold(&[u64::MAX, node as u64], refused.to_string().as_bytes());
+        if let Err(refused) = self.give(node, event.clone()) {
+            panic!("{node} refuses {event:?}: {refused}");
         }
     }
 
@@ -314,7 +316,7 @@ impl World {
                 self.hang_up(node, to);
                 self.tell(node, Event::LinkDown { member: to });
             }
-            Deed::Lose(ppm) => self.net.member_loss_ppm[node] = ppm,
+            Deed::Lose(ppm) => self.net.own_loss_ppm[node] = ppm,
             Deed::Crash => {
                 self.ended.push((self.now, node));
                 self.crash(node);

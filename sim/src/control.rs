@@ -114,7 +114,7 @@ impl World {
 
     /// A member says goodbye, and its process ends two seconds later.
     pub fn depart(&mut self, node: usize) {
-        // A refusal would show as a member that goes Down instead of leaving.
+        // One that leaves already refuses to leave again.
         self.command(node, Command::Leave).ok();
         self.later(node, self.now + GOODBYE, What::End);
     }

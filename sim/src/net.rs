@@ -112,6 +112,8 @@ pub struct Net {
     pub loss_ppm: u32,
     /// Loss of all that one member sends or should receive, in ppm, by member.
     pub member_loss_ppm: Vec<u32>,
+    /// Loss that a liar brings about by itself, in ppm, by member: whatever else the scenario does to it.
+    pub own_loss_ppm: Vec<u32>,
     /// What every packet to or from a member takes more, by member.
     pub member_delay: Vec<Duration>,
     /// Packets that arrive twice, in ppm. QUIC drops the second: only whole members notice.
@@ -138,6 +140,7 @@ impl Net {
             latency,
             loss_ppm,
             member_loss_ppm: vec![0; members],
+            own_loss_ppm: vec![0; members],
             member_delay: vec![Duration::ZERO; members],
             duplicate_ppm: 0,
             reorder_ppm: 0,
@@ -176,16 +179,21 @@ impl Net {
         (from == to || self.oneway && from < to) && !self.cuts.contains(&(source, destination))
     }
 
+    /// All that may lose a packet, each in ppm.
+    fn losses(&self, source: usize, destination: usize) -> [u32; 5] {
+        let (all, own) = (&self.member_loss_ppm, &self.own_loss_ppm);
+        [self.loss_ppm, all[source], all[destination], own[source], own[destination]]
+    }
+
     /// Whether packets from `source` to `destination` may be lost.
     pub fn is_lossy(&self, source: usize, destination: usize) -> bool {
-        self.loss_ppm | self.member_loss_ppm[source] | self.member_loss_ppm[destination] > 0
+        self.losses(source, destination).into_iter().any(|ppm| ppm > 0)
     }
 
     /// Whether the `n`-th packet from `source` to `destination` is lost.
     pub fn loses(&self, source: usize, destination: usize, n: u64) -> bool {
-        let survives = [self.loss_ppm, self.member_loss_ppm[source], self.member_loss_ppm[destination]]
-            .iter()
-            .fold(1_000_000u64, |all, ppm| all * (1_000_000 - u64::from((*ppm).min(1_000_000))) / 1_000_000);
+        let passes = |all, ppm: u32| all * (1_000_000 - u64::from(ppm.min(1_000_000))) / 1_000_000;
+        let survives = self.losses(source, destination).into_iter().fold(1_000_000u64, passes);
         let ppm = 1_000_000 - u32::try_from(survives).expect("at most 10⁶");
         !self.passes(source, destination) || self.faults.chance(ppm, Class::Loss, source, destination, n)
     }
@@ -251,6 +259,9 @@ mod tests {
         net.member_loss_ppm[1] = 800_000;
         let lost = (0..10_000).filter(|n| net.loses(0, 1, *n)).count();
         assert!((8_000..8_400).contains(&lost), "{lost}");
+        net.own_loss_ppm[0] = 500_000;
+        let lost = (0..10_000).filter(|n| net.loses(0, 1, *n)).count();
+        assert!((8_950..9_250).contains(&lost), "{lost}");
     }
 
     #[test]

@@ -46,7 +46,6 @@ pub enum Stack {
 pub const SPEAKERS: &[&str] = &[
     "false-accuser",
     "chain-accuser",
-    "mask-abuser",
     "equivocator",
     "epoch-pumper",
     "flooder",
