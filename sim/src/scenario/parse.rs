@@ -102,7 +102,9 @@ fn seeds(value: &Value<'_>) -> Result<Vec<u64>> {
         true => {
             let table = value.table(&["from", "count"])?;
             let from = table.need("from")?.number()?;
-            (from..from + table.need("count")?.up_to(1_000_000)?).collect()
+            let count = table.need("count")?.up_to(1_000_000)?;
+            let end = from.checked_add(count).ok_or_else(|| value.error("seeds end at 2⁶⁴ − 1"))?;
+            (from..end).collect()
         }
         false => value.list()?.iter().map(Value::number).collect::<Result<_>>()?,
     };
