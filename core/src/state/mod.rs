@@ -112,7 +112,7 @@ impl State {
 
     /// A copy for a member that starts from this view now: ages stand still until it is joined.
     pub(crate) fn fork(&self, now: Mono) -> Self {
-        Self { frozen: Some(now), ..self.clone() }
+        Self { frozen: (!planted!(AgesBeforeJoin)).then_some(now), ..self.clone() }
     }
 
     /// Takes in the first records of a member as if they had come at `since`.

@@ -93,7 +93,6 @@ fn every_planted_bug_is_caught() {
     for name in used {
         assert_eq!(caught_by(&outcomes(&name)), None, "{name} passes without a bug");
     }
-    missed.retain(|bug| !list::UNCAUGHT.contains(bug));
     assert_eq!(missed, [], "not caught");
 }
 

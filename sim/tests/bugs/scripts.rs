@@ -7,11 +7,12 @@ use ifrit_core::{
     id::MemberId,
     note::Note,
     planted::Bug,
+    tags::{FRAME_ANNOUNCE, FRAME_HELLO, FRAME_REDIRECT, FRAME_WALK_ASK},
     time::{Mono, Wall},
     view::State,
 };
 use ifrit_sim::{
-    World,
+    Setup, World,
     tamper::{Hand, Tamper, Wire},
     wire::{Bundle, read_records},
 };
@@ -20,12 +21,15 @@ pub(crate) type Script = fn() -> Result<(), String>;
 
 /// By the bugs that each catches.
 pub(crate) const SCRIPTS: &[(Bug, &str, Script)] = &[
+    (Bug::Circle, "circle", circle),
+    (Bug::NoHold, "circle", circle),
     (Bug::LastAccuser, "two_accusers", two_accusers),
     (Bug::NarrowAnswer, "over_an_accused_one", over_an_accused_one),
     (Bug::UnanswerableDisables, "no_answer_needed", no_answer_needed),
     (Bug::ExtraRing, "more_than_t_rings", more_than_t_rings),
     (Bug::FireFirst, "rebuttal_in_the_queue", rebuttal_in_the_queue),
     (Bug::LateFires, "asleep", asleep),
+    (Bug::AgesBeforeJoin, "a_contact_that_drips", a_contact_that_drips),
     (Bug::OwnLoss, "trained_patience", trained_patience),
     (Bug::NoLinkNoMiss, "gone_without_links", gone_without_links),
     (Bug::AccusationsFirst, "order_of_pushes", order_of_pushes),
@@ -35,12 +39,75 @@ pub(crate) const SCRIPTS: &[(Bug, &str, Script)] = &[
     (Bug::GarbageSpends, "garbage", garbage),
     (Bug::Redials, "ends_its_links", ends_its_links),
     (Bug::FirstOfEpoch, "two_notes", two_notes),
+    (Bug::NewsCharged, "announces_nothing", announces_nothing),
     (Bug::AnyKey, "another_key", another_key),
     (Bug::NoJump, "foreign_note", foreign_note),
 ];
 
 fn check(holds: bool, otherwise: impl Into<String>) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise.into()) }
+}
+
+/// Three members of whom m stands right before a and before b somewhere, and a and b before each other: rings and accusers.
+struct Circle {
+    members: [usize; 3],
+    /// Of m, from right before it; of a and b over m; of a over b; of b over a: ring, accuser, accused.
+    words: [(u8, usize, usize); 5],
+}
+
+fn circle_in(world: &World, observer: usize, rings: u8) -> Option<Circle> {
+    let orders: Vec<_> = (0..rings).map(|ring| world.ring(ring)).collect();
+    let before = |ring: u8, of: usize, steps: usize| {
+        let order = &orders[usize::from(ring)];
+        let place = order.iter().position(|node| *node == of)?;
+        Some(order[(place + order.len() - steps) % order.len()])
+    };
+    // Whoever the observer would have to accuse itself is no use.
+    let far =
+        |of: usize| (0..rings).all(|ring| (1..=3).all(|steps| before(ring, of, steps) != Some(observer)));
+    let others: Vec<_> = (0..world.len()).filter(|node| *node != observer && far(*node)).collect();
+    // `accused` is accused over `over`, which stands right before it.
+    let over = |over: usize, accused: usize| {
+        let ring = (0..rings).find(|ring| before(*ring, accused, 1) == Some(over))?;
+        Some((ring, before(ring, accused, 2)?, accused))
+    };
+    let triple = |m: usize, a: usize, b: usize| {
+        let words = [(0, before(0, m, 1)?, m), over(m, a)?, over(m, b)?, over(b, a)?, over(a, b)?];
+        let one_ring_each = words[1].0 != words[3].0 && words[2].0 != words[4].0;
+        one_ring_each.then_some(Circle { members: [m, a, b], words })
+    };
+    let pairs = others.iter().flat_map(|m| others.iter().map(move |a| (*m, *a))).filter(|(m, a)| m != a);
+    pairs
+        .flat_map(|(m, a)| others.iter().map(move |b| (m, a, *b)))
+        .filter(|(m, a, b)| m != b && a != b)
+        .find_map(|(m, a, b)| triple(m, a, b))
+}
+
+/// R2, R6: two that went down over a third lose that support when it comes back; only each other is left to hold them up. They
+/// are held for a while, not down for ever, and not back at once.
+fn circle() -> Result<(), String> {
+    let places = |seed| {
+        let world = World::new(Setup::new(20, seed).rings(7));
+        Some((seed, circle_in(&world, Told::OBSERVER, 7)?))
+    };
+    let (seed, Circle { members: [m, a, b], words }) = (1..200).find_map(places).ok_or("no such network")?;
+    let mut told = Told::new(20, seed, &[m, a, b]);
+    let span = told.world.params().delta * 2 + ms(500);
+    told.accused(words[0]);
+    told.world.run_for(span);
+    check(told.sees(m).state == State::Down, "the first is not down")?;
+    words[1..].iter().for_each(|word| told.accused(*word));
+    // The first is dialled meanwhile, to heal, and ages stand still for that for 4Δ.
+    told.world.run_for(span + told.world.params().delta * 4);
+    check([a, b].iter().all(|node| told.sees(*node).state == State::Down), "the two are not down")?;
+    let back = told.world.note(m, 1, |_| {});
+    told.note(m, &back);
+    for node in [a, b] {
+        let why = told.explain(node);
+        check(why.member.state == State::Down, format!("{node} is back at once"))?;
+        check(why.held_until.is_some(), format!("{node} is down in a circle, and not held"))?;
+    }
+    Ok(())
 }
 
 /// R2: of two accusers on one ring the closest one's word is kept, whichever came last.
@@ -127,6 +194,63 @@ fn asleep() -> Result<(), String> {
     told.note(3, &rebuttal);
     told.world.run_for(span + ms(100));
     check(!told.put_down(), "it fired before it looked")
+}
+
+/// Shows a newcomer a victim with an accusation of it, and of all others now and then one record, so that it is not given up.
+#[derive(Debug)]
+struct Drips {
+    newcomer: MemberId,
+    victim: MemberId,
+    /// Whom it shows, one at a time.
+    others: Vec<MemberId>,
+    begun: bool,
+}
+
+impl Tamper for Drips {
+    fn sends(&mut self, _: &mut Hand<'_>, to: MemberId, wire: Wire<'_>) -> bool {
+        let is_hello = |frame: &[u8]| {
+            frame.first() == Some(&FRAME_HELLO)
+                || read_records(frame).is_some_and(|bundles| bundles.len() == 1)
+        };
+        to != self.newcomer || !matches!(wire, Wire::Frame(_, frame) if !is_hello(frame))
+    }
+
+    /// Its member hears nothing of the newcomer, and so tells nobody.
+    fn hears(&mut self, _: &mut Hand<'_>, from: MemberId, wire: Wire<'_>) -> bool {
+        from != self.newcomer || matches!(wire, Wire::Datagram(_))
+    }
+
+    fn wakes(&mut self, hand: &mut Hand<'_>) {
+        hand.wake(hand.now.mono + ms(500));
+        if !hand.linked.contains(&self.newcomer) {
+            return;
+        }
+        let shown =
+            if std::mem::replace(&mut self.begun, true) { self.others.pop() } else { Some(self.victim) };
+        let Some(mut bundle) = shown.and_then(|id| hand.records_of(&id)) else { return };
+        if bundle.id == self.victim {
+            bundle.accusations.extend(hand.accuse(self.victim, 0).map(|word| word.signed().bytes().to_vec()));
+        }
+        hand.show(self.newcomer, &[bundle]);
+    }
+}
+
+/// R4: in a newcomer's half of a view nobody stands between a liar and its victim; no age runs there.
+fn a_contact_that_drips() -> Result<(), String> {
+    let mut world = World::converged(Setup { newcomers: 1, ..Setup::new(20, 1).rings(7) });
+    let (newcomer, victim, contact) = (20, 1, world.along(0, 1, -2));
+    let between = world.along(0, victim, -1);
+    let others = (2..20).filter(|node| ![between, contact].contains(node));
+    let others = others.map(|node| world.id(node)).collect();
+    let (newcomer_id, victim_id) = (world.id(newcomer), world.id(victim));
+    let drips = Drips { newcomer: newcomer_id, victim: victim_id, others, begun: false };
+    world.corrupt(contact, Box::new(drips));
+    world.set_seeds(newcomer, vec![contact]);
+    world.start(newcomer);
+    world.run_for(world.params().delta * 5);
+    check(!world.member(newcomer).view().joined(), "it has joined with what a liar showed")?;
+    let seen = world.sees(newcomer, victim).ok_or("it knows nothing of the victim")?;
+    check(seen.state == State::Accused, format!("the victim is {:?} in its view", seen.state))
 }
 
 /// R5: who lost many packets before it crashed is missed as soon as anybody.
@@ -292,6 +416,32 @@ fn two_notes() -> Result<(), String> {
     told.note(3, &notes[1]);
     told.note(3, &notes[0]);
     check(told.sees(3).tags == notes[0].tags(), "it keeps the first")
+}
+
+/// Tells of nothing by itself: whoever wants to know must walk.
+#[derive(Debug)]
+struct Untold;
+
+impl Tamper for Untold {
+    fn sends(&mut self, _: &mut Hand<'_>, _: MemberId, wire: Wire<'_>) -> bool {
+        let tells = [FRAME_ANNOUNCE, FRAME_REDIRECT, FRAME_WALK_ASK];
+        !matches!(wire, Wire::Frame(_, frame) if frame.first().is_some_and(|tag| tells.contains(tag)))
+    }
+}
+
+/// R13: walks that bring news cost nothing, however many there are.
+fn announces_nothing() -> Result<(), String> {
+    let mut world = settled(2, 1);
+    world.corrupt(1, Box::new(Untold));
+    let wait = world.params().ping_period * 6;
+    for round in 0..10 {
+        let tags = vec![round];
+        world.command(1, Command::SetTags(tags.clone())).map_err(|refused| refused.to_string())?;
+        let told =
+            world.run_until_condition(wait, |world| world.sees(0, 1).is_some_and(|view| view.tags == tags));
+        check(told.is_some(), format!("what is new in round {round} is not known after {wait:?}"))?;
+    }
+    Ok(())
 }
 
 /// R14: a certificate with another key is another member's.
