@@ -54,6 +54,10 @@ pub struct Counters {
     pub pings_dropped: u64,
     /// Streams of peers turned away at their first byte: type unknown, sender not live, or too many.
     pub streams_refused: u64,
+    /// Message streams opened to others.
+    pub streams_out: u64,
+    /// Message streams of others given to the application.
+    pub streams_in: u64,
     /// Requests sent.
     pub requests_out: u64,
     /// Requests received and given to the application.

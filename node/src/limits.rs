@@ -72,8 +72,11 @@ pub const WINDOW_FLOOR: u64 = 16 * 1024;
 pub const STREAM_WINDOW: u32 = 64 * 1024;
 /// Bytes of all streams of a link in flight towards here.
 pub const LINK_WINDOW: u32 = 256 * 1024;
-/// Bytes of a link's streams that are sent and not acknowledged.
+/// Bytes of a link's streams that are written and not acknowledged.
 pub const SEND_WINDOW: u64 = 256 * 1024;
+/// Of the same, what lanes may have beyond it: requests and message streams that fill [`SEND_WINDOW`] never keep an
+/// accusation waiting.
+pub const LANE_RESERVE: u64 = 64 * 1024;
 /// Streams of lanes that a peer may open: three, and room for lanes of later versions, which are turned away.
 pub const LANE_STREAMS_MAX: u32 = 8;
 /// Streams that a peer may open before it has used any: each of them costs 100 bytes, open or not. Whoever uses half of

@@ -7,7 +7,9 @@ mod turn;
 
 use self::seeds::Seeds;
 use crate::{
-    app::{App, Failure, Pen, RequestError, RequestId, RequestToken, Verdict},
+    app::{
+        App, Failure, Pen, RequestError, RequestId, RequestToken, StreamError, StreamId, StreamRead, Verdict,
+    },
     counters::Counters,
     crypto::RingVerifier,
     history::History,
@@ -129,6 +131,44 @@ pub enum NodeEvent {
         from: MemberId,
         /// The body.
         body: Vec<u8>,
+    },
+    /// Whether [`Node::open_stream`] came to something; exactly one per call.
+    StreamOpen {
+        /// Which.
+        id: StreamId,
+        /// On an error the stream is no more.
+        result: Result<(), StreamError>,
+    },
+    /// A live member has opened a stream: read it, write to it, or give it up.
+    StreamOpened {
+        /// Names it.
+        id: StreamId,
+        /// Who: the identity that its link proved.
+        from: MemberId,
+    },
+    /// [`Node::read_stream`] is worth a try, after one that was [`StreamRead::Blocked`].
+    StreamReadable {
+        /// Which.
+        id: StreamId,
+    },
+    /// [`Node::write_stream`] is worth a try, after one that was cut short.
+    StreamWritable {
+        /// Which.
+        id: StreamId,
+    },
+    /// After [`Node::finish_stream`]: the peer's transport has every byte, or will not have them.
+    StreamDelivered {
+        /// Which.
+        id: StreamId,
+        /// An error if the peer reads no more.
+        result: Result<(), StreamError>,
+    },
+    /// A stream is over in both directions, whatever was left of it.
+    StreamEnded {
+        /// Which; it is no more.
+        id: StreamId,
+        /// [`StreamError::Lost`] or [`StreamError::Stopped`].
+        why: StreamError,
     },
 }
 
@@ -416,6 +456,75 @@ impl Node {
         self.pen.verify(id, self.view().key(id), bytes, signature)
     }
 
+    /// Opens a message stream to `to`. Exactly one [`NodeEvent::StreamOpen`] follows, at the latest after `timeout`. Dials
+    /// the member if there is no link to it. That the member refuses shows at the first read or write.
+    ///
+    /// A stream has two halves, each with an end of its own: [`Node::finish_stream`] or [`Node::reset_stream`] for what is
+    /// sent, the peer's end or [`Node::stop_stream`] for what is received. When both have ended it is forgotten. It keeps
+    /// its link, and lives as long as that.
+    pub fn open_stream(&mut self, now: Now, to: MemberId, timeout: Duration) -> StreamId {
+        let now = self.advance(now);
+        let id = self.app.open_stream(now, to, timeout, &mut self.links, &self.member.view());
+        if self.stopped {
+            self.app.end_all(now, &mut self.links);
+        }
+        id
+    }
+
+    /// Appends what has come on a stream, at most `max` bytes, and no more than is left of
+    /// [`TURN_BYTES`](crate::limits::TURN_BYTES) in this turn.
+    ///
+    /// # Errors
+    /// The peer has reset it, or it is over.
+    pub fn read_stream(
+        &mut self,
+        now: Now,
+        id: StreamId,
+        max: usize,
+        into: &mut Vec<u8>,
+    ) -> Result<StreamRead, StreamError> {
+        let now = self.advance(now);
+        if self.budget == 0 {
+            self.app.owe(id);
+            return Ok(StreamRead::Blocked);
+        }
+        let result = self.app.read_stream(now, id, max.min(self.budget), into, &mut self.links);
+        if let Ok(StreamRead::Bytes(read)) = result {
+            self.budget -= read;
+        }
+        result
+    }
+
+    /// Writes to a stream; how many bytes were taken. Fewer than given: [`NodeEvent::StreamWritable`] tells when more are.
+    ///
+    /// # Errors
+    /// The peer reads no more, or the half is over.
+    pub fn write_stream(&mut self, now: Now, id: StreamId, bytes: &[u8]) -> Result<usize, StreamError> {
+        let now = self.advance(now);
+        self.app.write_stream(now, id, bytes, &mut self.links)
+    }
+
+    /// No more bytes follow on a stream. [`NodeEvent::StreamDelivered`] tells when the peer has them all.
+    ///
+    /// # Errors
+    /// The peer reads no more, or the half is over.
+    pub fn finish_stream(&mut self, now: Now, id: StreamId) -> Result<(), StreamError> {
+        let now = self.advance(now);
+        self.app.finish_stream(now, id, &mut self.links)
+    }
+
+    /// Gives up what this member sends on a stream; the peer is told the code. What it has not read is lost.
+    pub fn reset_stream(&mut self, now: Now, id: StreamId, code: u32) {
+        let now = self.advance(now);
+        self.app.reset_stream(now, id, code, &mut self.links);
+    }
+
+    /// Gives up what the peer sends on a stream; it is told the code.
+    pub fn stop_stream(&mut self, now: Now, id: StreamId, code: u32) {
+        let now = self.advance(now);
+        self.app.stop_stream(now, id, code, &mut self.links);
+    }
+
     /// Replaces the seeds; those over [`SEEDS_MAX`] are left out.
     pub fn set_seeds(&mut self, now: Now, mut seeds: Vec<String>) {
         let now = self.advance(now);
@@ -453,7 +562,7 @@ impl Node {
             self.pending.push_back(Pending::Persist(LAST_SAVE, Save::Records(self.snapshot())));
         }
         self.stopped = true;
-        self.app.cancel_all(now, &mut self.links);
+        self.app.end_all(now, &mut self.links);
         self.links.close_all(now);
     }
 

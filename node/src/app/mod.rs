@@ -20,9 +20,16 @@
 //! One stream each, a deadline, exactly one end. The requester's half is the body, the answerer's a byte that says how it
 //! went and the body or the failure. The end of a half is the end of its body. Who asks is who the link proved to be. A
 //! request that is taken back, or is too late, resets its stream; so does an answerer that does not want it.
+//!
+//! # Message streams
+//! Bytes both ways (`messages`): two halves, each ended by a finish, a reset or a stop with a code. Each has a window of its
+//! own on its link, so that one that nobody reads stalls nothing else; one that is idle keeps its link for as long as it
+//! lives.
 
 mod incoming;
+mod messages;
 mod outgoing;
+mod reach;
 mod sign;
 mod tags;
 #[cfg(test)]
@@ -34,7 +41,9 @@ pub use self::sign::Verdict;
 
 use self::{
     incoming::Incoming,
+    messages::Messages,
     outgoing::Outgoing,
+    reach::{Reach, Uses},
     typed::{Owner, Streams},
 };
 use crate::{
@@ -63,6 +72,66 @@ pub struct RequestId(pub(crate) u64);
 /// Names a request that another member made; taken by [`Node::respond`](crate::node::Node::respond).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestToken(pub(crate) u64);
+
+/// Names a message stream, of whichever side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub(crate) u64);
+
+/// What reading a message stream came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamRead {
+    /// So many bytes were appended.
+    Bytes(usize),
+    /// Nothing now; [`NodeEvent::StreamReadable`] tells when.
+    Blocked,
+    /// The peer has finished: no more bytes will come.
+    Finished,
+}
+
+/// Why a message stream, or one half of it, is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// No link to the member could be had.
+    #[error("the member cannot be reached")]
+    Unreachable,
+    /// It could not be opened in time.
+    #[error("not open in time")]
+    Timeout,
+    /// The member takes no stream from here: this member is not live in its view, or over a quota there.
+    #[error("the member refuses the stream")]
+    Refused,
+    /// The other end gave it up.
+    #[error("the other end gave it up (code {code})")]
+    Reset {
+        /// Why, as it says.
+        code: u32,
+    },
+    /// A message is over the limit.
+    #[error("over {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The other end finished within a message.
+    #[error("the stream ends within a message")]
+    Cut,
+    /// The link broke. What was sent and not confirmed may have arrived.
+    #[error("the link is lost")]
+    Lost,
+    /// No such member in the view.
+    #[error("unknown member")]
+    UnknownMember,
+    /// Too many streams of this member are open already.
+    #[error("too many streams are open already")]
+    Busy,
+    /// This half has ended before.
+    #[error("the stream has ended before")]
+    Closed,
+    /// This member has stopped.
+    #[error("this member has stopped")]
+    Stopped,
+}
 
 /// What the handler of a request says when it cannot answer. Travels to the requester.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -138,6 +207,9 @@ impl Directory for View<'_> {
 pub(crate) struct App {
     out: Outgoing,
     incoming: Incoming,
+    messages: Messages,
+    reach: Reach,
+    uses: Uses,
     streams: Streams,
     events: VecDeque<NodeEvent>,
 }
@@ -156,7 +228,19 @@ impl App {
 
     /// When [`App::wake`] has something to do.
     pub(crate) fn deadline(&self) -> Option<Mono> {
-        self.out.deadline()
+        self.out.deadline().into_iter().chain(self.messages.deadline()).min()
+    }
+
+    /// Ends what is too late.
+    pub(crate) fn wake(&mut self, now: Now, links: &mut Links) {
+        self.wake_requests(now, links);
+        self.wake_messages(now);
+    }
+
+    /// Ends all requests and streams of this member.
+    pub(crate) fn end_all(&mut self, now: Now, links: &mut Links) {
+        self.cancel_requests(now, links);
+        self.end_messages();
     }
 
     /// Whether something is left to read.
@@ -171,9 +255,8 @@ impl App {
             LinkEvent::Down { member } => self.unreachable(now, *member, links, view),
             LinkEvent::Opened { stream, from } => self.streams.opened(*stream, *from),
             LinkEvent::Readable { stream } => self.streams.queue(*stream),
-            LinkEvent::Writable { stream } | LinkEvent::Finished { stream } => {
-                self.writable(now, *stream, links);
-            }
+            LinkEvent::Writable { stream } => self.writable(now, *stream, links),
+            LinkEvent::Finished { stream } => self.finished(now, *stream, links),
             LinkEvent::Gone { link } => self.gone(now, *link, links),
             _ => {}
         }
@@ -189,9 +272,13 @@ impl App {
     ) -> Option<usize> {
         let (key, owner) = self.streams.next_readable()?;
         let read = match owner {
-            Some(Owner::Unnamed(from)) => self.read_type(from, key, links, view),
+            Some(Owner::Unnamed(from)) => self.read_type(now, from, key, links, view),
             Some(Owner::Out(id)) => self.read_reply(now, id, key, budget, links),
             Some(Owner::In(token)) => self.read_request(token, key, budget, links, view),
+            Some(Owner::Messages(id)) => {
+                self.messages_readable(id);
+                0
+            }
             None => 0,
         };
         if read > 0 {
@@ -204,7 +291,15 @@ impl App {
         match self.streams.owner(key) {
             Some(Owner::Out(id)) => self.write_request(now, id, links),
             Some(Owner::In(token)) => self.write_reply(token, links),
+            Some(Owner::Messages(id)) => self.messages_writable(now, id, links),
             Some(Owner::Unnamed(_)) | None => {}
+        }
+    }
+
+    fn finished(&mut self, now: Now, key: StreamKey, links: &mut Links) {
+        match self.streams.owner(key) {
+            Some(Owner::Messages(id)) => self.messages_delivered(now, id, links),
+            _ => self.writable(now, key, links),
         }
     }
 
@@ -215,7 +310,9 @@ impl App {
                 Owner::Unnamed(_) => {}
                 Owner::Out(id) => self.end(now, id, Err(RequestError::Unreachable), links),
                 Owner::In(token) => self.forget(token),
+                Owner::Messages(id) => self.messages_lost(id, StreamError::Lost),
             }
         }
+        self.uses.forget(link);
     }
 }

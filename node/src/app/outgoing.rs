@@ -1,11 +1,13 @@
 //! Requests of this member.
 
 use super::{
-    App, Directory, Failure, Owner, REPLY_BODY, REPLY_FAILURE, REPLY_TOO_LARGE, RequestError, RequestId, tags,
+    App, Directory, Failure, Owner, REPLY_BODY, REPLY_FAILURE, REPLY_TOO_LARGE, RequestError, RequestId,
+    reach::{OutOfReach, Use, Want},
+    tags,
 };
 use crate::{
     limits::*,
-    link::{LinkKey, Links, Read, Reset, StreamKey},
+    link::{Links, Read, Reset, StreamKey},
     node::NodeEvent,
 };
 use ifrit_core::{
@@ -47,27 +49,14 @@ impl Request {
     }
 }
 
-/// Requests that wait for a link, or for credit on it.
-#[derive(Debug, Default)]
-struct Waiting {
-    requests: VecDeque<RequestId>,
-    /// Where else the member may be; `None` if no address was looked up yet, because there was a link.
-    addrs: Option<VecDeque<SocketAddr>>,
-}
-
 /// All requests of this member.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     next: u64,
     requests: BTreeMap<RequestId, Request>,
     deadlines: BTreeSet<(Mono, RequestId)>,
-    waiting: BTreeMap<MemberId, Waiting>,
-    /// Members that could not be reached lately, and until when no new dial is worth it.
-    dead: BTreeMap<MemberId, Mono>,
     /// Bytes of all messages.
     bytes: usize,
-    /// Streams per link, to keep it alive.
-    streams: BTreeMap<LinkKey, usize>,
 }
 
 impl Outgoing {
@@ -92,15 +81,7 @@ impl App {
         match self.admit(now, to, body, links, view) {
             Ok(addrs) => {
                 self.add(now, id, to, body, timeout);
-                let waiting = self.out.waiting.entry(to).or_default();
-                waiting.requests.push_back(id);
-                match addrs {
-                    Some(_) => {
-                        waiting.addrs = addrs;
-                        self.dial(now, to, links);
-                    }
-                    None => self.open(now, to, links),
-                }
+                self.reach(now, to, Want::Request(id), addrs, links);
             }
             Err(error) => self.events.push_back(NodeEvent::Reply { id, result: Err(error) }),
         }
@@ -124,15 +105,10 @@ impl App {
         if full {
             return Err(RequestError::Busy);
         }
-        if links.is_up(&to) || self.out.waiting.contains_key(&to) {
-            return Ok(None);
-        }
-        let addrs = view.addrs(&to).ok_or(RequestError::UnknownMember)?;
-        self.out.dead.retain(|_, until| *until > now.mono);
-        if addrs.is_empty() || to == links.me() || self.out.dead.contains_key(&to) {
-            return Err(RequestError::Unreachable);
-        }
-        Ok(Some(addrs.into()))
+        self.reach.admit(now, to, links, view).map_err(|why| match why {
+            OutOfReach::Unknown => RequestError::UnknownMember,
+            OutOfReach::Unreachable => RequestError::Unreachable,
+        })
     }
 
     fn add(&mut self, now: Now, id: RequestId, to: MemberId, body: &[u8], timeout: Duration) {
@@ -153,56 +129,17 @@ impl App {
         self.out.requests.insert(id, request);
     }
 
-    /// Tries the next address of a member; without one its requests end.
-    fn dial(&mut self, now: Now, to: MemberId, links: &mut Links) {
-        let Some(waiting) = self.out.waiting.get_mut(&to) else { return };
-        if let Some(addr) = waiting.addrs.as_mut().and_then(VecDeque::pop_front) {
-            return links.dial(now, to, addr);
+    /// Gives a request a stream; whether there was one.
+    pub(super) fn open_request(&mut self, now: Now, id: RequestId, to: MemberId, links: &mut Links) -> bool {
+        let Some(stream) = self.streams.open(to, tags::REQUEST, Owner::Out(id), links) else { return false };
+        self.reach.forget(&to, Want::Request(id));
+        self.uses.begin(now, stream.link, Use::Request, links);
+        if let Some(request) = self.out.requests.get_mut(&id) {
+            request.stream = Some(stream);
         }
-        let requests = std::mem::take(&mut waiting.requests);
-        self.out.waiting.remove(&to);
-        if self.out.dead.len() < DEAD_MAX {
-            self.out.dead.insert(to, now.mono + REDIAL_WAIT);
-        }
-        for id in requests {
-            self.end(now, id, Err(RequestError::Unreachable), links);
-        }
-    }
-
-    /// A link or a dial is gone. Requests that waited for credit on the link have not been sent: they dial.
-    pub(super) fn unreachable(&mut self, now: Now, to: MemberId, links: &mut Links, view: &impl Directory) {
-        let Some(waiting) = self.out.waiting.get_mut(&to) else { return };
-        if !links.is_up(&to) && !links.is_dialing(&to) {
-            waiting.addrs.get_or_insert_with(|| view.addrs(&to).unwrap_or_default().into());
-            self.dial(now, to, links);
-        }
-    }
-
-    /// Gives streams to requests that wait for this member, as far as its credit goes.
-    pub(super) fn open(&mut self, now: Now, to: MemberId, links: &mut Links) {
-        while let Some(waiting) = self.out.waiting.get_mut(&to) {
-            let Some(&id) = waiting.requests.front() else {
-                self.out.waiting.remove(&to);
-                return;
-            };
-            let link = links.link_to(&to);
-            if link.is_some_and(|link| {
-                self.out.streams.get(&link).is_some_and(|open| *open >= REQUESTS_PER_PEER)
-            }) {
-                // The next end on that link lets it go.
-                return;
-            }
-            let Some(stream) = self.streams.open(to, tags::REQUEST, Owner::Out(id), links) else { return };
-            self.out.dead.remove(&to);
-            self.unqueue(id, &to);
-            *self.out.streams.entry(stream.link).or_default() += 1;
-            links.keep_alive(now, stream.link, true);
-            if let Some(request) = self.out.requests.get_mut(&id) {
-                request.stream = Some(stream);
-            }
-            links.counters.requests_out += 1;
-            self.write_request(now, id, links);
-        }
+        links.counters.requests_out += 1;
+        self.write_request(now, id, links);
+        true
     }
 
     /// Writes what the windows take.
@@ -266,23 +203,18 @@ impl App {
         self.end(now, id, Err(RequestError::Cancelled), links);
     }
 
-    /// Ends what is too late.
-    pub(crate) fn wake(&mut self, now: Now, links: &mut Links) {
+    /// Ends requests that are too late.
+    pub(super) fn wake_requests(&mut self, now: Now, links: &mut Links) {
         while let Some(&(_, id)) = self.out.deadlines.first().filter(|(at, _)| *at <= now.mono) {
             self.end(now, id, Err(RequestError::Timeout), links);
         }
     }
 
     /// Ends all requests of this member.
-    pub(crate) fn cancel_all(&mut self, now: Now, links: &mut Links) {
+    pub(super) fn cancel_requests(&mut self, now: Now, links: &mut Links) {
         while let Some((&id, _)) = self.out.requests.first_key_value() {
             self.cancel(now, id, links);
         }
-    }
-
-    /// Whether requests to this member are open.
-    pub(crate) fn asks(&self, member: &MemberId) -> bool {
-        self.out.requests.values().any(|request| request.to == *member && request.stream.is_some())
     }
 
     /// The one end of a request; later ones do nothing.
@@ -298,7 +230,7 @@ impl App {
         self.out.bytes -= request.message.len();
         match request.stream {
             Some(stream) => self.close(now, stream, result.is_err(), links),
-            None => self.unqueue(id, &request.to),
+            None => self.reach.forget(&request.to, Want::Request(id)),
         }
         self.events.push_back(NodeEvent::Reply { id, result });
         self.open(now, request.to, links);
@@ -309,21 +241,7 @@ impl App {
         if reset {
             links.abandon(stream, Reset::Dropped);
         }
-        if let Some(left) = self.out.streams.get_mut(&stream.link) {
-            *left -= 1;
-            if *left == 0 {
-                self.out.streams.remove(&stream.link);
-                links.keep_alive(now, stream.link, false);
-            }
-        }
-    }
-
-    fn unqueue(&mut self, id: RequestId, to: &MemberId) {
-        let Some(waiting) = self.out.waiting.get_mut(to) else { return };
-        waiting.requests.retain(|waits| *waits != id);
-        if waiting.requests.is_empty() {
-            self.out.waiting.remove(to);
-        }
+        self.uses.end(now, stream.link, Use::Request, links);
     }
 }
 

@@ -2,3 +2,5 @@
 
 /// One request and its answer.
 pub(super) const REQUEST: u8 = 1;
+/// Messages of the application, both ways.
+pub(super) const MESSAGES: u8 = 2;

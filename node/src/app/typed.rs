@@ -1,8 +1,8 @@
 //! Streams by type: who has opened one, what it carries, whose it is.
 
-use super::{App, Directory, RequestId, RequestToken, tags};
+use super::{App, Directory, RequestId, RequestToken, StreamId, tags};
 use crate::link::{LinkKey, Links, Read, Reset, StreamKey};
-use ifrit_core::id::MemberId;
+use ifrit_core::{id::MemberId, time::Now};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Whose a stream is.
@@ -12,6 +12,7 @@ pub(super) enum Owner {
     Unnamed(MemberId),
     Out(RequestId),
     In(RequestToken),
+    Messages(StreamId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +133,7 @@ impl App {
     /// Reads the first byte of a peer's stream: the one place that knows all types. How many bytes were read.
     pub(super) fn read_type(
         &mut self,
+        now: Now,
         from: MemberId,
         key: StreamKey,
         links: &mut Links,
@@ -142,6 +144,7 @@ impl App {
             Read::Blocked => return 0,
             Read::Bytes(_) => match tag[0] {
                 tags::REQUEST => self.request_opened(key, from, links, view),
+                tags::MESSAGES => self.messages_opened(now, key, from, links, view),
                 _ => None,
             },
             Read::Finished | Read::Reset(_) => None,

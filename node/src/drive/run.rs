@@ -255,6 +255,7 @@ impl<R: Runtime> Loop<R> {
                     self.node.respond(now, token, answer);
                 }
             }
+            _ => {}
         }
     }
 

@@ -5,7 +5,8 @@ use super::{
     lane::{Broken, LaneIn, LaneOut, lane_of, read},
 };
 use crate::limits::{
-    BATCH_SEGMENTS, DIAL_PATIENCE, HANDSHAKE_TIMEOUT, KEEP_ALIVE, PINGS_BURST, PINGS_PER_SECOND,
+    BATCH_SEGMENTS, DIAL_PATIENCE, HANDSHAKE_TIMEOUT, KEEP_ALIVE, LANE_RESERVE, PINGS_BURST,
+    PINGS_PER_SECOND, SEND_WINDOW,
 };
 use bytes::Bytes;
 use ifrit_core::{event::Lane, id::MemberId};
@@ -189,9 +190,15 @@ impl Link {
         acked
     }
 
-    /// Writes what the windows take of all lanes, the important ones first. Each acknowledgement leads here before
-    /// requests may write again, so that a full window delays the Urgent lane by a round trip at most.
-    pub(super) fn flush(&mut self, mut written: impl FnMut(Lane, u32)) -> Result<(), Broken> {
+    /// Writes what the windows take of all lanes, the important ones first, and more than all others may.
+    pub(super) fn flush(&mut self, written: impl FnMut(Lane, u32)) -> Result<(), Broken> {
+        self.conn.set_send_window(SEND_WINDOW + LANE_RESERVE);
+        let flushed = self.flush_lanes(written);
+        self.conn.set_send_window(SEND_WINDOW);
+        flushed
+    }
+
+    fn flush_lanes(&mut self, mut written: impl FnMut(Lane, u32)) -> Result<(), Broken> {
         for lane in Lane::ALL {
             let out = &mut self.lanes_out[lane as usize];
             if out.is_idle() {

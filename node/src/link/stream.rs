@@ -3,7 +3,7 @@
 use super::{Close, LinkEvent, LinkKey, Links};
 use crate::limits::{KEEP_ALIVE, PEER_STREAMS_MAX};
 use ifrit_core::{id::MemberId, time::Now};
-use quinn_proto::{Dir, ReadError, StreamId, VarInt, WriteError};
+use quinn_proto::{Chunks, Dir, ReadError, StreamId, VarInt, WriteError};
 use std::ops::RangeInclusive;
 
 /// One stream of one link.
@@ -85,8 +85,30 @@ impl Links {
         Some(StreamKey { link, id })
     }
 
-    /// Appends up to `max` bytes.
+    /// Appends up to `max` bytes of what has come. An end shows only when nothing is left to read.
     pub(crate) fn read(&mut self, key: StreamKey, max: usize, into: &mut Vec<u8>) -> Read {
+        self.read_with(key, |chunks| match next(chunks, max, into) {
+            Ok(read) => Read::Bytes(read),
+            Err(end) => end,
+        })
+    }
+
+    /// Appends all that has come, up to `max` bytes: how many, and what stopped it. An end is told once.
+    pub(crate) fn read_all(&mut self, key: StreamKey, max: usize, into: &mut Vec<u8>) -> (usize, Read) {
+        let mut total = 0;
+        let stop = self.read_with(key, |chunks| {
+            while total < max {
+                match next(chunks, max - total, into) {
+                    Ok(read) => total += read,
+                    Err(end) => return end,
+                }
+            }
+            Read::Bytes(total)
+        });
+        (total, stop)
+    }
+
+    fn read_with(&mut self, key: StreamKey, read: impl FnOnce(&mut Chunks<'_>) -> Read) -> Read {
         if self.get_mut(key.link).is_none() {
             return Read::Reset(Reset::Dropped);
         }
@@ -94,19 +116,18 @@ impl Links {
         let read = self.with(key.link.slot, |link| {
             let mut stream = link.conn.recv_stream(key.id);
             let Ok(mut chunks) = stream.read(true) else { return Read::Reset(Reset::Dropped) };
-            let read = match chunks.next(max) {
-                Ok(Some(chunk)) => {
-                    into.extend_from_slice(&chunk.bytes);
-                    Read::Bytes(chunk.bytes.len())
-                }
-                Ok(None) => Read::Finished,
-                Err(ReadError::Blocked) => Read::Blocked,
-                Err(ReadError::Reset(code)) => Read::Reset(Reset::of(code)),
-            };
+            let read = read(&mut chunks);
             let _ = chunks.finalize();
             read
         });
         read.unwrap_or(Read::Reset(Reset::Dropped))
+    }
+
+    /// Why the peer wants no more bytes, if it said so.
+    pub(crate) fn stopped(&mut self, key: StreamKey) -> Option<Reset> {
+        self.get_mut(key.link)?;
+        let stopped = self.with(key.link.slot, |link| link.conn.send_stream(key.id).stopped());
+        stopped?.ok().flatten().map(Reset::of)
     }
 
     /// Writes what the windows take; an error if the peer wants no more or the link is gone.
@@ -163,6 +184,15 @@ impl Links {
         }
     }
 
+    /// Allows the peer of a link so many bytes that are not read yet, of all streams.
+    pub(crate) fn widen(&mut self, link: LinkKey, window: u64) {
+        if self.get_mut(link).is_some() {
+            self.mark(link.slot);
+            let window = VarInt::from_u64(window).unwrap_or(VarInt::MAX);
+            self.with(link.slot, |link| link.conn.set_receive_window(window));
+        }
+    }
+
     /// Keeps the link alive while requests are open on it, or stops to.
     pub(crate) fn keep_alive(&mut self, now: Now, link: LinkKey, wanted: bool) {
         let at = self.tick(now);
@@ -187,5 +217,18 @@ impl Links {
             self.mark(key.link.slot);
             self.with(key.link.slot, |link| f(link, key.id));
         }
+    }
+}
+
+/// Copies the next piece: a kept slice of quinn's would pin its whole buffer.
+fn next(chunks: &mut Chunks<'_>, max: usize, into: &mut Vec<u8>) -> Result<usize, Read> {
+    match chunks.next(max) {
+        Ok(Some(chunk)) => {
+            into.extend_from_slice(&chunk.bytes);
+            Ok(chunk.bytes.len())
+        }
+        Ok(None) => Err(Read::Finished),
+        Err(ReadError::Blocked) => Err(Read::Blocked),
+        Err(ReadError::Reset(code)) => Err(Read::Reset(Reset::of(code))),
     }
 }

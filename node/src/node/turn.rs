@@ -46,6 +46,7 @@ impl Node {
         self.links.retry_frames();
         self.links.wake(now);
         self.app.wake(now, &mut self.links);
+        self.app.pay();
         self.end_lingering(now);
         self.tell_seeds(now);
         if self.core_until.is_some_and(|until| until <= now.mono) && !self.stopped {
@@ -100,8 +101,9 @@ impl Node {
 
     /// When to be woken, and for what.
     pub(super) fn wait(&self, now: Now) -> (Option<Mono>, WaitFor) {
-        let backlog =
-            Lane::ALL.into_iter().any(|lane| self.links.has_readable(lane)) || self.app.has_readable();
+        let backlog = Lane::ALL.into_iter().any(|lane| self.links.has_readable(lane))
+            || self.app.has_readable()
+            || self.app.owes();
         if self.stopped {
             return (None, WaitFor::Input);
         }
@@ -267,7 +269,7 @@ impl Node {
             }
             Wish::Seed(seed) if self.seeds.ask(seed) => self.pending.push_back(Pending::Resolve(seed)),
             Wish::Seed(_) => {}
-            Wish::HangUp(member, HangUp::Idle) if self.app.asks(&member) => {
+            Wish::HangUp(member, HangUp::Idle) if self.app.needs(&member, &self.links) => {
                 self.lingering.insert(member);
             }
             Wish::HangUp(member, why) => {
@@ -312,9 +314,10 @@ impl Node {
         }
     }
 
-    /// Hangs up what only open requests have kept.
+    /// Hangs up what only open requests and streams have kept.
     fn end_lingering(&mut self, now: Now) {
-        let over: Vec<_> = self.lingering.iter().copied().filter(|member| !self.app.asks(member)).collect();
+        let over = self.lingering.iter().copied().filter(|member| !self.app.needs(member, &self.links));
+        let over: Vec<_> = over.collect();
         for member in over {
             self.lingering.remove(&member);
             self.links.close(now, member, HangUp::Idle);
