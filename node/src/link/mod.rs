@@ -326,7 +326,7 @@ impl Links {
         let at = self.tick(now);
         self.dials.forget(&member);
         let Some(peer) = self.peers.remove(&member) else { return };
-        for slot in [peer.active, peer.spare, peer.dial].into_iter().flatten() {
+        for slot in [peer.active, peer.dial].into_iter().chain(peer.spares).flatten() {
             self.shut(slot, at, why.into());
         }
     }

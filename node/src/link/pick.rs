@@ -15,8 +15,9 @@ use std::time::Instant;
 pub(super) struct Peer {
     /// The one that the core sees.
     pub(super) active: Option<usize>,
-    /// A second one, dialed by the peer and held back.
-    pub(super) spare: Option<usize>,
+    /// Further ones, dialed by the peer and held back, the newest last. Two: a peer that starts again dials this member both
+    /// by its id and as its seed, and itself gives one of them up.
+    pub(super) spares: [Option<usize>; 2],
     /// Our dial that is under way.
     pub(super) dial: Option<usize>,
 }
@@ -24,11 +25,26 @@ pub(super) struct Peer {
 impl Peer {
     /// Forgets `slot` in whatever place it has.
     fn forget(&mut self, slot: usize) {
-        for place in [&mut self.active, &mut self.spare, &mut self.dial] {
+        let Self { active, spares: [older, newer], dial } = self;
+        for place in [active, older, newer, dial] {
             if *place == Some(slot) {
                 *place = None;
             }
         }
+    }
+
+    /// Keeps `slot` as the newest spare; the oldest gives way if there is no room.
+    fn hold(&mut self, slot: usize) -> Option<usize> {
+        let [older, newer] = self.spares;
+        let (kept, gives_way) = if newer.is_some() { (newer, older) } else { (older, None) };
+        self.spares = [kept, Some(slot)];
+        gives_way
+    }
+
+    /// Takes the newest spare.
+    fn take_spare(&mut self) -> Option<usize> {
+        let [older, newer] = &mut self.spares;
+        newer.take().or_else(|| older.take())
     }
 }
 
@@ -146,8 +162,8 @@ impl Links {
     /// Holds a second link back, and asks the first one whether it is alive.
     fn hold(&mut self, slot: usize, id: MemberId, at: Instant) {
         let peer = self.peers.entry(id).or_default();
-        let (active, older) = (peer.active, peer.spare.replace(slot));
-        if let Some(older) = older {
+        let (active, gives_way) = (peer.active, peer.hold(slot));
+        if let Some(older) = gives_way {
             self.shut(older, at, Close::Duplicate);
         }
         if let Some(link) = &mut self.slots[slot] {
@@ -167,7 +183,7 @@ impl Links {
         let Some(id) = self.slots[slot].as_ref().and_then(|link| link.member) else { return };
         match self.peers.get(&id).and_then(|peer| peer.active) {
             Some(active) if self.with(active, |link| link.acks() > link.acks_then) == Some(true) => {
-                self.peers.entry(id).or_default().spare = None;
+                self.peers.entry(id).or_default().forget(slot);
                 self.shut(slot, at, Close::Duplicate);
             }
             // Its end lets the spare in.
@@ -183,7 +199,7 @@ impl Links {
     }
 
     fn promote(&mut self, member: MemberId) -> bool {
-        let Some(spare) = self.peers.get_mut(&member).and_then(|peer| peer.spare.take()) else {
+        let Some(spare) = self.peers.get_mut(&member).and_then(Peer::take_spare) else {
             return false;
         };
         self.activate(spare, member);

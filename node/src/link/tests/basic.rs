@@ -163,6 +163,30 @@ fn a_peer_that_moved_and_restarted_takes_the_place_of_its_old_link() {
 }
 
 #[test]
+fn a_peer_that_moved_and_restarted_may_dial_by_id_and_as_a_seed() {
+    for seed_first in [true, false] {
+        let mut world = World::pair();
+        world.ends.remove(&1);
+        let identity = identity(&world.authority, 1);
+        world.start_as(3, &identity);
+        let now = world.at();
+        let links = &mut world.end(3).links;
+        if seed_first {
+            links.dial_seed(now, 7, addr(2));
+            links.dial(now, id(2), addr(2));
+        } else {
+            links.dial(now, id(2), addr(2));
+            links.dial_seed(now, 7, addr(2));
+        }
+        world.until(|world| world.end(3).saw(&LinkEvent::SeedUp { seed: 7, member: id(2) }));
+        world.run(Duration::from_secs(5));
+        assert_eq!(world.end(3).ups(id(2)), [true], "seed first: {seed_first}");
+        assert!(!world.end(3).saw(&LinkEvent::SeedDown { seed: 7 }));
+        assert_eq!(world.end(2).ups(id(1)), [true, false, true]);
+    }
+}
+
+#[test]
 fn a_seed_is_told_by_the_member_that_answers() {
     let mut world = World::new(2);
     let now = world.at();

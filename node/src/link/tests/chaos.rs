@@ -53,7 +53,7 @@ fn assert_books(world: &mut World, what: &str) {
         assert_eq!(links.counters.links, up as u64, "{what}: {n} {:?}", links.peers);
         assert_eq!(links.endpoint.open_connections(), slots, "{what}: {n}");
         assert_eq!(slots, up, "{what}: {n} keeps what is over {:?}", links.peers);
-        let rest = links.peers.values().filter(|peer| peer.dial.is_some() || peer.spare.is_some());
+        let rest = links.peers.values().filter(|peer| peer.dial.is_some() || peer.spares != [None; 2]);
         assert_eq!(rest.count(), 0, "{what}: {n} {:?}", links.peers);
         assert_eq!(links.counters.panics, 0);
     }
