@@ -1,10 +1,12 @@
-// A member in a loop of its own: `embed DIR HOST:PORT` runs what `ifrit ca issue --out DIR` made, joining through HOST:PORT.
+// A member in a loop of its own: `embed DIR HOST:PORT` runs what `ifrit ca issue --out DIR` made, joining through HOST:PORT. It
+// asks everybody who comes up who they are, answers the same question, and may be killed and started again at any time.
 #![expect(clippy::disallowed_methods, reason = "this is the edge: here clocks are read, to be handed in")]
 use ifrit_node::ifrit_core::{
+    action::Notice,
     seed::Seed,
     time::{Mono, Now, Wall},
 };
-use ifrit_node::node::{Input, Node, NodeConfig, Output};
+use ifrit_node::node::{Input, Node, NodeConfig, NodeEvent, Output};
 use ifrit_node::store::Store;
 use std::net::{ToSocketAddrs, UdpSocket};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -28,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         stored: store.load().stored,
         seed: Seed(random),
     };
-    let mut node = Node::new(config, origin, now())?;
+    let (me, mut node) = (config.identity.id(), Node::new(config, origin, now())?);
     let mut buffer = [0; 65_536];
     loop {
         match node.poll(now()) {
@@ -45,7 +47,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let addrs: Vec<_> = name.to_socket_addrs().map(Iterator::collect).unwrap_or_default();
                 node.handle(now(), Input::Resolved { seed, addrs: &addrs })?;
             }
-            Output::Notify(event) => println!("{event:?}"),
+            Output::Notify(event) => match event {
+                NodeEvent::Member(Notice::Up { member, .. }) if member != me => {
+                    println!("{member} is up");
+                    node.request(now(), member, b"who are you?", Duration::from_secs(10)); // its end comes as a Reply
+                }
+                NodeEvent::Member(notice) => println!("{notice:?}"),
+                NodeEvent::Request { token, from, body } => {
+                    println!("{from} asks: {}", String::from_utf8_lossy(&body));
+                    node.respond(now(), token, Ok(format!("{me}, in a loop of its own").into_bytes()));
+                }
+                NodeEvent::Reply { result: Ok(body), .. } => {
+                    println!("reply: {}", String::from_utf8_lossy(&body))
+                }
+                NodeEvent::Reply { result: Err(error), .. } => println!("no reply: {error}"),
+                // Who takes streams reads them; who does not gives them up, or they wait.
+                NodeEvent::StreamOpened { id, .. } => {
+                    node.stop_stream(now(), id, 0);
+                    node.reset_stream(now(), id, 0);
+                }
+                other => println!("{other:?}"),
+            },
             Output::Wait { until, .. } => {
                 let wait = until.map_or(Duration::from_secs(1), |until| until.since(now().mono));
                 socket.set_read_timeout(Some(wait.max(Duration::from_millis(1))))?;

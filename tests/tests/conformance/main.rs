@@ -5,6 +5,7 @@
 
 mod cluster;
 mod driver;
+mod embedded;
 mod lifecycle;
 mod network;
 mod record;
@@ -56,6 +57,7 @@ on_both_drivers![
     network::a_restart_returns_with_a_higher_epoch,
     network::who_leaves_is_out_at_once,
     network::tags_reach_everybody,
+    embedded::a_loop_of_ones_own_is_a_member_like_any_other,
     record::a_recorded_run_replays_record_by_record,
     record::a_record_overwrites_nothing,
     signatures::a_signature_holds_at_every_member_for_its_bytes_alone,
