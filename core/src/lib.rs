@@ -13,7 +13,7 @@
 //! │ watch      monitor, probe, gray      whom to ping, whose silence is a charge  │
 //! │ say        own, gossip, walk, greet  own note, pushes, pulls, anti-entropy    │
 //! │ come in    contact                   seeds, join, heal                        │
-//! │ words      note, accusation, certificate, mask, params, limits                │
+//! │ words      note, accusation, application, broadcast, certificate, params …    │
 //! └───────────────────────────────────────────────────────────────────────────────┘
 //!   below it: nothing. No socket, no clock, no thread, no randomness but the seed's; no_std + alloc
 //! ```
@@ -99,6 +99,7 @@ pub mod planted;
 pub mod accusation;
 pub mod action;
 pub mod application;
+pub mod broadcast;
 pub mod certificate;
 pub mod config;
 

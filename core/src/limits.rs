@@ -6,6 +6,8 @@ use core::time::Duration;
 pub const ADDRS_MAX: usize = 4;
 /// Bytes of tags in a note: what memberlist and serf allow; more would make every push heavier.
 pub const TAGS_MAX: usize = 512;
+/// Bytes of a broadcast: every member keeps it for a while and hands it on, so more belongs on streams.
+pub const BROADCAST_MAX: usize = 64 * 1024;
 /// Bytes of a certificate: the CA's own are about 450; a member cannot make them longer.
 pub const CERTIFICATE_MAX: usize = 1024;
 /// Bytes of any one record: what waits to be checked is counted in records, so each must be small. Twice what this

@@ -9,7 +9,7 @@ pub const BODY_NOTE: u8 = 1;
 pub const BODY_ACCUSATION: u8 = 2;
 /// Domain of a revocation list (reserved).
 pub const BODY_REVOCATION: u8 = 3;
-/// Domain of a broadcast (reserved).
+/// Domain of a [broadcast](crate::broadcast).
 pub const BODY_BROADCAST: u8 = 4;
 /// Domain of [what an application signs](crate::application).
 pub const BODY_APPLICATION: u8 = 5;

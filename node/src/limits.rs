@@ -37,6 +37,43 @@ pub const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 /// Transitions that the history keeps: an hour of heavy trouble in a network of 1000.
 pub const HISTORY_MAX: usize = 4096;
 
+/// Bytes that one broadcast is taken for beside its own, when they are counted: what keeping it, checking it and telling
+/// it to the neighbours cost.
+pub const BROADCAST_OVERHEAD: usize = 512;
+/// Bytes per second that a member takes of one author: so much, at every member, is what a flooding author can cause.
+pub const BROADCAST_RATE: u64 = 1024 * 1024;
+/// Bytes that it takes of one author at once: all that the others may have kept for a newcomer.
+pub const BROADCAST_BURST: u64 = BROADCAST_KEPT_PER_AUTHOR as u64;
+/// Bytes of one author's broadcasts that are kept for others. The oldest go first.
+pub const BROADCAST_KEPT_PER_AUTHOR: usize = 4 * 1024 * 1024;
+/// Bytes of broadcasts kept in all. Whoever has most of them loses its oldest.
+pub const BROADCAST_KEPT_BYTES: usize = 64 * 1024 * 1024;
+/// For how long a broadcast is kept: longer than a restart or a short partition takes.
+pub const BROADCAST_KEPT_TIME: Duration = Duration::from_secs(600);
+/// Runs of one author that are followed at once: it restarts, and some of the others have not caught up.
+pub const BROADCAST_RUNS_MAX: usize = 4;
+/// Broadcasts of one run that are asked for, or wait for earlier ones, at once.
+pub const BROADCAST_WINDOW: usize = 32;
+/// Bytes of broadcasts that wait for earlier ones, in all. Beyond, only the next of each run is asked for.
+pub const BROADCAST_WAITING_BYTES: usize = 16 * 1024 * 1024;
+/// Broadcasts that are asked for at once, in all.
+pub const BROADCAST_PULLS_MAX: usize = 512;
+/// Of these from one neighbour, and as many as it may ask for here.
+pub const BROADCAST_PULLS_PER_PEER: usize = 64;
+/// Runs of which one neighbour may have told more than is here. It is asked again for what there was no room for.
+pub const BROADCAST_OFFERS_PER_PEER: usize = 512;
+/// Broadcasts asked of one neighbour over its link's life only to see whether an author has signed two for one number.
+pub const BROADCAST_DOUBTS_MAX: u32 = 8;
+/// Bytes of broadcasts given to one neighbour per second, and at once: twice all that is kept.
+pub const BROADCAST_GIVEN_RATE: u64 = 4 * 1024 * 1024;
+/// See [`BROADCAST_GIVEN_RATE`].
+pub const BROADCAST_GIVEN_BURST: u64 = 2 * BROADCAST_KEPT_BYTES as u64;
+/// For how long a neighbour that gave a body with a wrong signature is not listened to, doubling up to
+/// [`BROADCAST_DEAF_MAX`].
+pub const BROADCAST_DEAF: Duration = Duration::from_secs(1);
+/// See [`BROADCAST_DEAF`].
+pub const BROADCAST_DEAF_MAX: Duration = Duration::from_secs(60);
+
 /// Links at most, of all kinds: at 20 kB each 40 MB. The core asks for far fewer and hangs up what it does not need.
 pub const LINKS_MAX: usize = 2048;
 /// Handshakes of others in progress, above which newcomers must prove their address first (Retry): a handshake costs

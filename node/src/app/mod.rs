@@ -26,6 +26,8 @@
 //! own on its link, so that one that nobody reads stalls nothing else; one that is idle keeps its link for as long as it
 //! lives.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "its streams come next"))]
+mod broadcast;
 mod incoming;
 mod messages;
 mod outgoing;
