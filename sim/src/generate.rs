@@ -30,10 +30,12 @@ pub fn scenario(seed: u64) -> String {
         dice.of(&["lan", "lan", "local"]),
     );
     links(&mut dice, &mut text);
-    liars(&mut dice, &mut text, members, rings);
+    let lies = liars(&mut dice, &mut text, members, rings);
     let entries = dice.below(5);
     let mut gone = 0;
     (0..entries).for_each(|_| entry(&mut dice, &mut text, members, &mut gone));
+    // What came to be drawn later has dice of its own: most scenarios stay what they were.
+    more(&mut Dice(rng::mix(seed ^ 0x6d6f_7265)), &mut text, lies);
     text += "\n[expect]\nfalse_removals = 0\n";
     text
 }
@@ -50,13 +52,14 @@ fn links(dice: &mut Dice, text: &mut String) {
     line(text, format_args!("\n[links]\nlatency = {latency}\nloss = {loss}\nreorder = {reorder}"));
 }
 
-/// Liars for whom no member pays with more than rebuttals: with few rings or members there are none.
-fn liars(dice: &mut Dice, text: &mut String, members: u64, rings: u64) {
+/// Liars for whom no member pays with more than rebuttals: with few rings or members there are none. Gives how many more
+/// there may be.
+fn liars(dice: &mut Dice, text: &mut String, members: u64, rings: u64) -> u64 {
     let most = if rings < 11 || members < 7 { 0 } else { members / 7 };
     let many = dice.below(most + 2).min(most);
     for _ in 0..many {
-        let names: Vec<_> = STRATEGIES.iter().map(|strategy| strategy.name).collect();
-        let strategy = dice.of(&names);
+        let names = STRATEGIES.iter().map(|strategy| strategy.name).filter(|name| *name != LATER);
+        let strategy = dice.of(&names.collect::<Vec<_>>());
         let from = dice.below(20);
         line(
             text,
@@ -67,6 +70,28 @@ fn liars(dice: &mut Dice, text: &mut String, members: u64, rings: u64) {
         if dice.below(2) == 0 {
             line(text, format_args!("until = \"{}s\"", from + 5 + dice.below(30)));
         }
+    }
+    most - many
+}
+
+/// A strategy that is not among those of the first dice.
+const LATER: &str = "late-answerer";
+
+/// Of six scenarios one has something more: new certificates, or a clock that jumps and is believed; and of those with room for
+/// a liar every second has one that the first dice do not know.
+fn more(dice: &mut Dice, text: &mut String, lies: u64) {
+    let at = 1 + dice.below(30);
+    match dice.below(12) {
+        0 => entry_at(text, at, "{ certificate = { members = { count = 1 }, valid = \"24h\" } }"),
+        1 => {
+            let by = dice.of(&["-400s", "400s"]);
+            entry_at(text, at, &format!("{{ skew = {{ members = {{ count = 1 }}, by = \"{by}\" }} }}"));
+        }
+        _ => {}
+    }
+    if lies > 0 && dice.below(2) == 0 {
+        let who = format_args!("strategy = \"{LATER}\"\nmembers = {{ count = 1 }}\nfrom = \"{at}s\"");
+        line(text, format_args!("\n[[adversary]]\n{who}"));
     }
 }
 

@@ -23,6 +23,7 @@ mod heal_drainer;
 mod hoard;
 mod junk_flooder;
 mod knobs;
+mod late_answerer;
 mod link_hog;
 mod map;
 mod mask_abuser;
@@ -79,6 +80,7 @@ pub const STRATEGIES: &[Strategy] = &[
     gray_liar::STRATEGY,
     heal_drainer::STRATEGY,
     junk_flooder::STRATEGY,
+    late_answerer::STRATEGY,
     link_hog::STRATEGY,
     mask_abuser::STRATEGY,
     mute_monitor::STRATEGY,

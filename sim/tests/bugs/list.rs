@@ -1,6 +1,6 @@
 //! Which scenario catches which bug.
 
-use ifrit_core::planted::{Bug, Mark};
+use ifrit_core::planted::Bug;
 
 /// Each bug's scenarios: the first that fails catches it.
 pub(crate) const SCENARIOS: &[(Bug, &[&str])] = &[
@@ -19,6 +19,3 @@ pub(crate) const SCENARIOS: &[(Bug, &[&str])] = &[
     (Bug::EpochRepeats, &["generated:15"]),
     (Bug::OneContact, &["generated:1"]),
 ];
-
-/// Marks that small scenarios do not reach.
-pub(crate) const UNREACHED: &[Mark] = &[Mark::R4Saved, Mark::R9Renew, Mark::R12OutOfTurn, Mark::R14Renewed];

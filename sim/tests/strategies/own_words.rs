@@ -32,6 +32,22 @@ fn epoch_pumper() {
     }
 }
 
+/// R4, R12: accused of silence again and again, it has always answered in time, if only just.
+#[test]
+fn late_answerer() {
+    let world = bears("late-answerer", "", s(30));
+    let of_liar = |id| LIARS.into_iter().any(|liar| world.id(liar) == id);
+    let rebutted = |notice: &Notice| matches!(notice, Notice::Rebutted { member, .. } if of_liar(*member));
+    let seen = world.observed().iter();
+    let rebutted = seen.filter(|seen| rebutted(&seen.notice)).count();
+    assert!(rebutted > 30, "{rebutted} saw it rebut");
+    assert!(told(&world, |notice| matches!(notice, Notice::Equivocation { .. })) > 100);
+    assert!(
+        told(&world, |notice| matches!(notice, Notice::Down { .. })) < rebutted,
+        "it is late more often than not"
+    );
+}
+
 #[test]
 fn clock_liar() {
     let world = bears("clock-liar", "", s(10));
