@@ -96,6 +96,18 @@ impl Latency {
             Self::Exponential { mean, .. } => mean,
         }
     }
+
+    /// The most.
+    pub fn most(&self) -> Duration {
+        match *self {
+            Self::Fixed(most) | Self::Uniform(_, most) | Self::Exponential { max: most, .. } => most,
+        }
+    }
+
+    /// QUIC's wait before it probes: 1.5 round trips and the peer's delay of acknowledgements.
+    pub fn probe_wait(&self) -> Duration {
+        self.mean() * 3 + ACK_DELAY
+    }
 }
 
 fn nanos(span: Duration) -> u64 {
@@ -224,9 +236,9 @@ impl Net {
         Some(waits)
     }
 
-    /// QUIC's wait before it probes: 1.5 round trips and the peer's delay of acknowledgements.
+    /// QUIC's wait before it probes.
     pub fn probe_wait(&self) -> Duration {
-        self.latency.mean() * 3 + ACK_DELAY
+        self.latency.probe_wait()
     }
 }
 

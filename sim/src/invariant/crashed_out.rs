@@ -19,6 +19,8 @@ impl Invariant for CrashedOut {
             gone[subject / 64] |= 1 << (subject % 64);
         }
         if gone.iter().all(|word| *word == 0) {
+            // Whoever was gone is back: when it goes again its time begins anew.
+            self.overdue = Overdue::default();
             return;
         }
         let present = |_, word: usize, row: u64| gone[word] & row;

@@ -1,7 +1,9 @@
 //! A Down member is accused on every enabled ring by its closest predecessor that is not out (R6): so that no one change of
 //! neighbours voids all the evidence.
 //!
-//! One observer per second, in turn, once everything has been calm for twice the bound.
+//! One observer per second, in turn, once everything has been calm for twice the bound, and the member gone for as long: liars end
+//! their own processes when they like. The observer is as healthy as whoever has the duty: one whose clock is wrong
+//! refuses the notes of now (R9), and holds others' at epochs of which nobody speaks.
 
 use super::{
     Found, Invariant,
@@ -37,7 +39,7 @@ impl Invariant for Duty {
             return;
         }
         self.circles.fill(scene);
-        for observer in scene.turn(1) {
+        for observer in scene.turn(1).filter(|observer| self.is_ready(*observer, scene)) {
             let Some(view) = scene.correct_view(observer) else { continue };
             let down =
                 view.charged().filter(|case| case.member.state == State::Down && case.held_until.is_none());
@@ -49,6 +51,10 @@ impl Invariant for Duty {
 }
 
 impl Duty {
+    fn is_ready(&self, member: usize, scene: &Scene<'_>) -> bool {
+        self.ready[member].is_some_and(|since| since + scene.bound() < scene.now())
+    }
+
     fn look_at(
         &self,
         scene: &Scene<'_>,
@@ -58,7 +64,8 @@ impl Duty {
         found: &mut Found,
     ) {
         let subject = scene.world.index(&case.member.id);
-        if scene.truth.facts[subject].crashed.is_none() {
+        let crashed = scene.truth.facts[subject].crashed;
+        if crashed.is_none_or(|at| scene.now() < at + scene.bound() * 2) {
             return;
         }
         for ring in case.member.mask.rings() {
@@ -66,8 +73,7 @@ impl Duty {
             let Some(closest) = self.circles.before(ring, subject).find(live) else { continue };
             let is_there =
                 case.accusations.iter().any(|charge| charge.valid && charge.accusation.ring == ring);
-            let ready = self.ready[closest].is_some_and(|since| since + scene.bound() < scene.now());
-            if ready && !is_there {
+            if self.is_ready(closest, scene) && !is_there {
                 let detail = format!(
                     "{observer} holds no accusation of {subject} on ring {ring}, which is the duty of {closest}"
                 );

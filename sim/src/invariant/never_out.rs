@@ -1,7 +1,7 @@
 //! A correct, connected member is never out of a correct view longer than the bound (DESIGN section 7; the promise, R17).
 
 use super::{Found, Invariant, overdue::Overdue};
-use crate::run::Scene;
+use crate::run::{Fact, Scene};
 use ifrit_core::{certificate::Certificate, time::Mono, view::State};
 
 #[derive(Debug, Default)]
@@ -21,7 +21,8 @@ impl Invariant for NeverOut {
             expected[subject / 64] |= 1 << (subject % 64);
         }
         let missing = |_, word: usize, row: u64| expected[word] & !row;
-        let connected = |observer, subject| scene.truth.connected(observer, subject);
+        let connected =
+            |observer, subject| scene.truth.connected(observer, subject) && !is_lost(scene, subject);
         for (observer, subject) in self.overdue.look(scene, scene.bound(), missing, connected) {
             if !is_expiring(scene, subject) && !is_gray(scene, subject) {
                 let state = scene.world.sees(observer, subject).map(|view| view.state);
@@ -37,6 +38,18 @@ impl Invariant for NeverOut {
 fn is_gray(scene: &Scene<'_>, member: usize) -> bool {
     let own = scene.world.sees(member, member).map(|view| view.state);
     own == Some(State::Gray) && scene.truth.facts[member].trouble != Mono(0)
+}
+
+/// Whether it is a newcomer without a correct contact that runs where packets reach it: it is not joined, by R16, and nobody can
+/// know of it. The only seed of a boot may lie, or crash before everybody has spoken to it.
+fn is_lost(scene: &Scene<'_>, member: usize) -> bool {
+    let fact = |seed: &usize| &scene.truth.facts[*seed];
+    let answers = |seed: &usize| {
+        let Fact { correct, left, .. } = fact(seed);
+        *correct && left.is_none() && fact(seed).runs() && scene.truth.connected(member, *seed)
+    };
+    let joined = scene.view(member).is_some_and(|view| view.joined());
+    !joined && !scene.world.had_records(member) && !scene.world.seeds(member).iter().any(answers)
 }
 
 /// Whether its certificate has ended, or may have by some clock.

@@ -1,8 +1,9 @@
 //! The amplification that liars can cause (R3, R12): a correct member issues at most one note per Δ/2, with four at once; and in
-//! a run without faults, t liars or fewer get at most 2·k·N answers in ten minutes, the bound that `own` in the core states: two
-//! on each ring of each correct member, of which the second disables it.
+//! a run without faults, liars get at most 2·k·N answers in ten minutes, the bound that `own` in the core states: two on each
+//! ring of each correct member, of which the second disables it. Not judged where a correct member has more than t liars
+//! directly before it: it pays with rebuttals without end (R17), and few members may have one liar before them on many rings.
 
-use super::{Found, Invariant};
+use super::{Found, Invariant, circles::Circles};
 use crate::run::Scene;
 use ifrit_core::{
     limits::{NOTE_BUCKET, RING_BACK_MIN},
@@ -49,7 +50,7 @@ impl Invariant for NoteRate {
     fn end(&mut self, scene: &Scene<'_>, found: &mut Found) {
         let liars = scene.truth.facts.iter().filter(|fact| !fact.correct).count();
         let calm = scene.truth.last_disturbance == Mono(0) && scene.world.net.loss_ppm == 0;
-        if !calm || liars > usize::from(scene.params.tolerance) {
+        if !calm || !are_rings_kept(scene) {
             return;
         }
         let periods = scene.now().0 / RING_BACK_MIN.as_nanos() as u64 + 1;
@@ -61,4 +62,16 @@ impl Invariant for NoteRate {
             found.violation(None, detail);
         }
     }
+}
+
+/// Whether no correct member has more than t liars directly before it.
+fn are_rings_kept(scene: &Scene<'_>) -> bool {
+    let mut circles = Circles::default();
+    circles.fill(scene);
+    let lies = |member: usize| !scene.truth.facts[member].correct;
+    let before = |ring, member| circles.before(ring, member).next();
+    let against =
+        |member| (0..scene.params.rings).filter(|ring| before(*ring, member).is_some_and(lies)).count();
+    let mut correct = (0..scene.world.len()).filter(|member| !lies(*member));
+    correct.all(|member| against(member) <= usize::from(scene.params.tolerance))
 }
