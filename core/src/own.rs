@@ -9,6 +9,10 @@
 //! closest predecessor brings a ring back at once. With all t places taken an accusation without a valid one disables nothing:
 //! it is answered each time, at most once per Δ/2, until 4Δ after the last trouble between. More than t liars before one
 //! victim get an answer per Δ/2 without end: 1.2 kB per Δ/2 and victim.
+//!
+//! **R3, late accusations.** An accusation of the epoch before, valid by R1, that comes within Δ after the note that answers it
+//! disables its ring too, with the next note. Else one liar that accuses over the accused first, and only then where it is
+//! believed, is answered for the first, and what proves it wrong comes too late to cost it anything, each time.
 
 use crate::{
     accusation::Accusation,
@@ -24,7 +28,11 @@ use crate::{
     state::State,
     time::{Mono, Now, Wall},
 };
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
 use core::{net::SocketAddr, time::Duration};
 
 /// Own note, epochs and the accusations of oneself.
@@ -47,6 +55,9 @@ pub(crate) struct Own {
     relapses: BTreeMap<u8, u32>,
     /// When a ring was last accused without a valid accusation.
     unproved: BTreeMap<u8, Mono>,
+    /// The epoch before, and rings on which a valid accusation of it came behind the answer.
+    before: u64,
+    late: BTreeSet<u8>,
     /// Something other than an accusation asks for a note.
     stale: bool,
     /// A peer holds us out: the next note answers it.
@@ -110,6 +121,8 @@ impl Own {
             disabled: Vec::new(),
             relapses: BTreeMap::new(),
             unproved: BTreeMap::new(),
+            before: 0,
+            late: BTreeSet::new(),
             stale: true,
             shown_out: false,
             renew_at: Mono::NEVER,
@@ -153,6 +166,22 @@ impl Own {
     /// Whether a note of this member with `epoch` is ahead of all that it knows of itself (R15).
     pub(crate) fn is_ahead(&self, epoch: u64) -> bool {
         epoch > self.epoch.max(self.foreign)
+    }
+
+    /// R3: whether it is a valid accusation of the epoch before, on its way when that was answered. Worth a signature check
+    /// and, then, [`Own::charge_late`].
+    pub(crate) fn is_late(&self, accusation: &Accusation, state: &State, now: Mono) -> bool {
+        accusation.epoch == self.before
+            && self.last.is_some_and(|last| now.since(last) <= state.params.delta)
+            && self.mask.enabled(accusation.ring)
+            && !self.late.contains(&accusation.ring)
+            && state.is_valid_against_me(accusation)
+    }
+
+    /// R3: its ring is disabled with the next note, which it does not ask for.
+    pub(crate) fn charge_late(&mut self, ring: u8) {
+        mark!(R3Late);
+        self.late.insert(ring);
     }
 
     /// R3: keeps it, answerable or not.
@@ -283,7 +312,13 @@ impl Own {
         for accusation in &answered {
             self.disable_for(accusation, state, now.mono);
         }
+        for ring in core::mem::take(&mut self.late) {
+            if self.mask.enabled(ring) {
+                self.disable(ring, state, now.mono);
+            }
+        }
         self.note_jump(now.mono, &state.params);
+        self.before = self.epoch;
         self.epoch = self.epoch.max(self.foreign).saturating_add(1);
         // Accusations of older epochs have been answered.
         self.charges.clear();
@@ -330,25 +365,31 @@ impl Own {
     }
 
     /// R3: disables the ring of a valid accusation, and, while places are free, one accused twice within 10 min
-    /// without a valid one; only a valid one re-enables the longest-disabled.
+    /// without a valid one.
     fn disable_for(&mut self, accusation: &Accusation, state: &State, now: Mono) {
-        if planted!(NoDisabling) {
-            return;
-        }
-        let ring = accusation.ring;
-        let free =
-            self.disabled.len() < usize::from(state.params.tolerance) + usize::from(planted!(ExtraRing));
-        let valid = state.is_valid_against_me(accusation);
-        if !valid {
+        if !state.is_valid_against_me(accusation) {
             mark!(R3Wide);
-            let before = self.unproved.insert(ring, now);
+            let before = self.unproved.insert(accusation.ring, now);
             let twice = before.is_some_and(|at| now.since(at) <= RING_MEMORY);
-            if !(twice && free) {
+            if !(twice && self.has_place(state)) {
                 return;
             }
             mark!(R3DisableTwice);
         }
-        if !free {
+        self.disable(accusation.ring, state, now);
+    }
+
+    /// Whether fewer than t rings are disabled.
+    fn has_place(&self, state: &State) -> bool {
+        self.disabled.len() < usize::from(state.params.tolerance) + usize::from(planted!(ExtraRing))
+    }
+
+    /// R3: if there is no place, the longest-disabled ring comes back.
+    fn disable(&mut self, ring: u8, state: &State, now: Mono) {
+        if planted!(NoDisabling) {
+            return;
+        }
+        if !self.has_place(state) {
             if self.disabled.is_empty() {
                 return; // t = 0: no ring may ever be disabled
             }

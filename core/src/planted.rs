@@ -119,6 +119,7 @@ mod on {
             R3Wide: "R3: an accusation is answered that is not valid in one's own view",
             R3Disable: "R3: a ring is disabled for a valid accusation",
             R3DisableTwice: "R3: a ring is disabled that was accused twice",
+            R3Late: "R3: a valid accusation comes behind the answer",
             R3Full: "R3: t rings are disabled and the longest comes back",
             R3RingBack: "R3: a ring comes back because its predecessor changed",
             R3ShownOut: "R3: a peer shows that it holds this member out",

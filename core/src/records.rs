@@ -438,7 +438,8 @@ impl Member {
 
     /// R3: an accusation of this member itself.
     fn take_charge(&mut self, from: MemberId, accusation: Accusation, now: Now) -> Fate {
-        if !self.own.is_news(&accusation, &self.state) {
+        let late = self.own.is_late(&accusation, &self.state, now.mono);
+        if !late && !self.own.is_news(&accusation, &self.state) {
             // R3: one that is held may have become answerable by time alone, and others hold it valid by now.
             self.own_due = Some(now.mono);
             return Fate::Duplicate;
@@ -454,6 +455,10 @@ impl Member {
         }
         let accusation = self.store.accusation(accusation);
         self.state.notices.push(Notice::AccusedMyself { accusation: Arc::clone(&accusation) });
+        if late {
+            self.own.charge_late(accusation.ring);
+            return Fate::News;
+        }
         self.own.charge(accusation);
         self.state.changed = true;
         Fate::News

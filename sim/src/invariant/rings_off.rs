@@ -11,12 +11,13 @@ use crate::{run::Scene, world::Observed};
 use ifrit_core::{accusation::Accusation, action::Notice, mask::Mask, time::Mono, view::State};
 use std::{collections::BTreeMap, sync::Arc};
 
-type Charge = (Arc<Accusation>, Option<Mono>);
+/// An accusation, when it was last seen answerable, and the accused's epoch when it came: only the next note disables its ring.
+type Charge = (Arc<Accusation>, Option<Mono>, u64);
 
 #[derive(Debug, Default)]
 pub(super) struct RingsOff {
     circles: Circles,
-    /// By accused: accusations that were told, and when each was last seen answerable.
+    /// By accused: accusations that were told.
     charges: BTreeMap<usize, Vec<Charge>>,
     /// By member: its mask when it was last looked at.
     masks: BTreeMap<usize, Mask>,
@@ -35,7 +36,9 @@ impl Invariant for RingsOff {
                 self.circles.fill(scene);
                 self.troubled.insert(what.observer, what.at);
                 let seen = self.is_answerable(scene, what.observer, accusation).then_some(what.at);
-                self.charges.entry(what.observer).or_default().push((Arc::clone(accusation), seen));
+                let epoch = scene.view(what.observer).map_or(0, |view| view.epoch());
+                let charge = (Arc::clone(accusation), seen, epoch);
+                self.charges.entry(what.observer).or_default().push(charge);
             }
             notice => {
                 // Whoever is spoken of at all has changed lately: the rule allows for 4Δ.
@@ -47,6 +50,14 @@ impl Invariant for RingsOff {
     }
 
     fn look(&mut self, scene: &Scene<'_>, found: &mut Found) {
+        for (member, charges) in &self.charges {
+            let epoch = scene.view(*member).map_or(0, |view| view.epoch());
+            if charges.iter().any(|(_, _, before)| *before < epoch) {
+                // A new note ends accusations of it that are parked with others too. They may have been valid elsewhere, so
+                // whoever held one takes it for troubled, though no application was told.
+                self.troubled.insert(*member, scene.now());
+            }
+        }
         for member in 0..scene.world.len() {
             let Some(mask) = scene.world.own_mask(member) else { continue };
             let before = self.masks.insert(member, mask).unwrap_or(mask);
@@ -54,13 +65,13 @@ impl Invariant for RingsOff {
                 continue;
             }
             let mut charges = self.charges.remove(&member).unwrap_or_default();
-            for (accusation, seen) in &mut charges {
+            for (accusation, seen, _) in &mut charges {
                 if seen.is_none() && self.is_answerable(scene, member, accusation) {
                     *seen = Some(scene.now());
                 }
             }
             for ring in before.rings().filter(|ring| !mask.enabled(*ring)) {
-                let excused = charges.iter().any(|(charge, seen)| charge.ring == ring && seen.is_some());
+                let excused = charges.iter().any(|(charge, seen, _)| charge.ring == ring && seen.is_some());
                 if !excused {
                     let detail = format!(
                         "{member} disabled ring {ring}, on which nobody accused it so that it had to answer"
@@ -68,7 +79,8 @@ impl Invariant for RingsOff {
                     found.violation(Some(member), detail);
                 }
             }
-            charges.retain(|(charge, _)| charge.epoch >= scene.view(member).map_or(0, |view| view.epoch()));
+            let current = scene.view(member).map_or(0, |view| view.epoch());
+            charges.retain(|(_, _, epoch)| *epoch >= current);
             self.charges.insert(member, charges);
         }
     }

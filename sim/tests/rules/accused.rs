@@ -84,6 +84,31 @@ fn r7_whom_the_liar_does_not_tell_hears_within_half_a_delta() {
 }
 
 #[test]
+fn r3_a_valid_accusation_behind_the_answer_costs_its_ring_too() {
+    let mut world = settled(20, 7, 1);
+    let (victim, delta) = (3, world.params().delta);
+    world.run_for(delta); // its first note is no longer new
+    let before = |world: &World, ring: u8| (ring, world.along(ring, victim, -1));
+    let [first, behind, late, next] = [0, 1, 2, 3].map(|ring| before(&world, ring));
+    let words = [behind, late].map(|(ring, liar)| (liar, world.accuse(liar, victim, ring)));
+    let tell = |world: &mut World, (liar, accusation): &(usize, _)| {
+        let bundle = Bundle::of(world.id(victim)).accusation(accusation);
+        world.show(*liar, victim, &[bundle]);
+    };
+    let mask = |world: &World| world.sees(victim, victim).unwrap().mask;
+    slander(&mut world, &[first], victim, delta / 4, delta / 4);
+    assert!(!mask(&world).enabled(0), "the first is answered");
+    tell(&mut world, &words[0]);
+    world.run_for(delta);
+    tell(&mut world, &words[1]);
+    world.run_for(delta);
+    assert!(mask(&world).enabled(1), "it asks for no answer");
+    slander(&mut world, &[next], victim, delta, delta);
+    let off = [0, 1, 2, 3].map(|ring| !mask(&world).enabled(ring));
+    assert_eq!(off, [true, true, false, true], "the next note tells, but of none that came after a delta");
+}
+
+#[test]
 fn r3_the_accused_on_t_rings_stays_and_is_watched_on_the_others() {
     let mut world = settled(20, 7, 2);
     let victim = 3;
