@@ -5,6 +5,10 @@
 //! their records, synchronises with them, and comes back to its contact when little is left to differ. So the thousand that
 //! start together through one seed feed each other. Those introduced never count among the c contacts: they only stand in
 //! for the one that named them, so that such a newcomer is joined `Unconfirmed`, and goes on trying.
+//!
+//! **R16, callers.** A member of whose own contacts none answers takes those that call it in their place: it comes back with a
+//! disk on which everybody has gone since, and others, who hold it out, try it now and then (heal). They count as
+//! introduced.
 
 use crate::{
     action::HangUp,
@@ -161,6 +165,16 @@ impl Member {
         }
         for summary in summaries.iter().filter(|summary| summary.id != brief(&self.me)) {
             self.contacts.introduced.name(from, summary.id);
+        }
+    }
+
+    /// Nobody else answers: whoever calls is as good as introduced.
+    pub(crate) fn meet_callers(&mut self, now: Mono) {
+        for (caller, link) in self.links.iter_mut().filter(|(_, link)| !link.dialed) {
+            if !self.contacts.is_contact(caller) {
+                self.contacts.introduced.name(*caller, brief(caller));
+                link.useful = now;
+            }
         }
     }
 

@@ -116,8 +116,16 @@ pub fn clock(wall: u64) -> Vec<u8> {
 
 /// "I have something newer of these", which `salt` makes up.
 pub fn announce(ids: &[MemberId], salt: u8) -> Vec<u8> {
-    let summaries: Vec<_> = ids.iter().map(|id| (brief(id), [salt; 8])).collect();
-    framed(FRAME_ANNOUNCE, &summaries)
+    framed(FRAME_ANNOUNCE, &summaries(ids, salt))
+}
+
+/// "Not me: ask these."
+pub fn redirect(ids: &[MemberId], salt: u8) -> Vec<u8> {
+    framed(FRAME_REDIRECT, &summaries(ids, salt))
+}
+
+fn summaries(ids: &[MemberId], salt: u8) -> Vec<([u8; 8], [u8; 8])> {
+    ids.iter().map(|id| (brief(id), [salt; 8])).collect()
 }
 
 /// "Send me all that you have of these."

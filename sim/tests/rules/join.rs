@@ -1,8 +1,14 @@
 //! R16: joining, and views that become complete and equal.
 
 use crate::{s, settled};
-use ifrit_core::{action::Notice, time::Mono};
-use ifrit_sim::{Setup, World};
+use ifrit_core::{
+    action::Notice, config::Stored, event::Lane, id::MemberId, tags::FRAME_WALK_TELL, time::Mono,
+};
+use ifrit_sim::{
+    Setup, World,
+    tamper::{Hand, Tamper, Wire},
+    wire::redirect,
+};
 
 #[test]
 fn r16_a_hundred_join_through_one() {
@@ -82,6 +88,60 @@ fn r16_an_unconfirmed_member_goes_on_trying_its_other_seeds() {
     world.start(2);
     let confirmed = world.run_until_condition(s(90), |world| !world.member(3).view().unconfirmed());
     assert!(confirmed.is_some(), "three contacts were synchronised with");
+}
+
+/// Names these to whoever walks with it, and says nothing else about them.
+#[derive(Debug)]
+struct Namer(Vec<MemberId>);
+
+impl Tamper for Namer {
+    fn sends(&mut self, hand: &mut Hand<'_>, to: MemberId, wire: Wire<'_>) -> bool {
+        if let Wire::Frame(_, frame) = wire
+            && frame.first() == Some(&FRAME_WALK_TELL)
+        {
+            hand.frame(to, Lane::Records, redirect(&self.0, 7));
+        }
+        true
+    }
+}
+
+#[test]
+fn r16_a_contact_that_names_the_others_keeps_none_of_them_from_counting() {
+    for seed in 1..=3 {
+        let mut world = World::converged(Setup { newcomers: 1, ..Setup::new(8, seed).rings(7) });
+        let (liar, newcomer, others) = (1, 8, [2, 3]);
+        world.mark_liar(liar);
+        world.corrupt(liar, Box::new(Namer(others.map(|other| world.id(other)).to_vec())));
+        // The liar's word is there before the others are: they take their time.
+        others.iter().for_each(|other| world.net.member_delay[*other] = s(1) / 5);
+        world.set_seeds(newcomer, vec![liar, 2, 3]);
+        world.start(newcomer);
+        let confirmed = world.run_until_condition(s(30), |world| {
+            let view = world.member(newcomer).view();
+            view.joined() && !view.unconfirmed()
+        });
+        assert!(confirmed.is_some(), "seed {seed}: it knows all three by itself");
+    }
+}
+
+#[test]
+fn r16_whom_no_contact_answers_joins_through_those_that_call() {
+    for seed in 1..=3 {
+        let mut world = settled(8, 7, seed);
+        let (member, only) = (3, 5);
+        world.run_for(s(10));
+        world.crash(member);
+        world.crash(only);
+        world.run_for(s(10));
+        world.set_seeds(member, vec![only]);
+        let disk = Stored { records: Vec::new(), ..world.disk(member) };
+        world.restart_with_disk(member, disk);
+        let joined = world.run_until_condition(s(120), |world| world.member(member).view().joined());
+        assert!(joined.is_some(), "seed {seed}: the others call it");
+        assert!(world.member(member).view().unconfirmed(), "seed {seed}: they may be liars");
+        world.run_for(s(10));
+        assert!(world.settled(), "seed {seed}: {}", world.explain());
+    }
 }
 
 #[test]
