@@ -141,7 +141,7 @@ impl Gray {
         self.is_gray || self.is_deaf()
     }
 
-    fn is_deaf(&self) -> bool {
+    pub(crate) fn is_deaf(&self) -> bool {
         self.ear.as_ref().is_some_and(|ear| ear.deaf.is_some())
     }
 
@@ -175,6 +175,13 @@ impl Gray {
     pub(crate) fn next(&self, after: Duration) -> Option<Mono> {
         let set = self.strained.map(|since| since + after);
         set.or_else(|| self.good.map(|since| since + self.probation))
+    }
+
+    /// This member's own loop was late: what it listens for has so much longer (R4).
+    pub(crate) fn set_back(&mut self, stretch: Duration) {
+        if let Some(ear) = &mut self.ear {
+            ear.until = ear.until + stretch;
+        }
     }
 
     /// The answer to an ear's ping.
@@ -220,7 +227,7 @@ impl Member {
         }
     }
 
-    /// R8: until when a due note waits because this member may be deaf; `None` if it need not.
+    /// R8: until when a due note, and whoever is deaf without one, waits because this member may be deaf; `None` if it need not.
     pub(crate) fn hush(&mut self, now: Now) -> Option<Mono> {
         let accused = self.own.is_asked(&self.state, now.mono);
         if accused {
@@ -231,7 +238,7 @@ impl Member {
         let ear = self.gray.ear.take();
         let speaks = self.own.leaving || self.gray.is_gray || !self.contacts.joined() || common;
         if speaks || (ear.is_none() && !silent) {
-            return None;
+            return self.recover(ear.and_then(|ear| ear.deaf));
         }
         let deaf = match ear {
             None => None,
@@ -241,6 +248,8 @@ impl Member {
                 self.gray.ear = Some(ear);
                 return Some(until);
             }
+            // Whoever was silent has answered meanwhile, or there is nothing to say any more.
+            Some(ear) if ear.deaf.is_none() && !silent => return None,
             Some(ear) => Some(ear.deaf.unwrap_or(now.mono)),
         };
         let longest = self.state.params.gray_after * DEAF_ROUNDS;

@@ -288,6 +288,7 @@ impl Member {
             self.counters.late += 1;
             self.set_back(late, false, now.mono);
             self.monitor.set_back(late);
+            self.gray.set_back(late);
         }
         // R9: a jump of the wall clock against the monotonic one expires nothing.
         let wall = now.wall.0.abs_diff(self.now.wall.0);
@@ -389,11 +390,16 @@ impl Member {
             return;
         }
         self.own_due = self.own.due(&self.state, now.mono);
-        if self.own_due.is_none_or(|at| at > now.mono) {
+        let is_due = self.own_due.is_some_and(|at| at <= now.mono);
+        // Whoever is deaf goes on to listen also when there is nothing to say any more: it holds back what it owes others (R8).
+        if !is_due && !self.gray.is_deaf() {
             return;
         }
         if let Some(later) = self.hush(now) {
             self.own_due = Some(later);
+            return;
+        }
+        if !is_due {
             return;
         }
         let (fields, issued) = self.own.issue(&self.state, now, &mut self.rng);

@@ -149,7 +149,7 @@ impl Member {
         self.note_wait(from, queued.at, now);
         let mut fates = Vec::with_capacity(2);
         if queued.id == self.me {
-            fates.push(self.take_own(queued));
+            fates.push(self.take_own(from, queued, now));
         } else if queued.note.is_some() {
             fates.push(self.take_note(from, queued, false, now));
         } else if let Some(der) = &queued.certificate {
@@ -306,11 +306,9 @@ impl Member {
                 None => Fate::Duplicate,
             };
         }
-        let note = match Note::parse(bytes, &self.network) {
-            Ok(note) if note.id() == queued.id => note,
-            Err(NoteError::NewerVersion | NoteError::OtherNetwork) => return Fate::Refused,
-            Err(NoteError::IllegalMask) => return self.bad(from, Misbehaviour::IllegalMask, now),
-            Ok(_) | Err(NoteError::Malformed) => return self.bad(from, Misbehaviour::Malformed, now),
+        let note = match self.parse_note(from, queued.id, bytes, now) {
+            Ok(note) => note,
+            Err(fate) => return fate,
         };
         if let Some((epoch, held)) = &held {
             let first = note.hash() >= held.hash() || planted!(FirstOfEpoch);
@@ -360,6 +358,16 @@ impl Member {
         }
         self.waiting.spend(queued.id, now.mono);
         self.adopt(from, certificate, note, now)
+    }
+
+    /// A note of `id`, in form.
+    fn parse_note(&mut self, from: MemberId, id: MemberId, bytes: &[u8], now: Now) -> Result<Note, Fate> {
+        match Note::parse(bytes, &self.network) {
+            Ok(note) if note.id() == id => Ok(note),
+            Err(NoteError::NewerVersion | NoteError::OtherNetwork) => Err(Fate::Refused),
+            Err(NoteError::IllegalMask) => Err(self.bad(from, Misbehaviour::IllegalMask, now)),
+            Ok(_) | Err(NoteError::Malformed) => Err(self.bad(from, Misbehaviour::Malformed, now)),
+        }
     }
 
     fn known_certificate(&self, id: &MemberId) -> Option<Arc<Certificate>> {
@@ -465,18 +473,21 @@ impl Member {
     }
 
     /// Records about this member: a note that is not ours, a certificate of ours that others renewed for nobody.
-    fn take_own(&mut self, queued: &Queued) -> Fate {
+    fn take_own(&mut self, from: MemberId, queued: &Queued, now: Now) -> Fate {
         let Some(bytes) = &queued.note else { return Fate::Duplicate };
-        let Ok(note) = Note::parse(bytes, &self.network) else { return Fate::Refused };
+        let note = match self.parse_note(from, queued.id, bytes, now) {
+            Ok(note) => note,
+            Err(fate) => return fate,
+        };
         // Also one that is known and will be jumped above in time: shown again and again it costs no check.
         let mine = &self.state.roster[self.my_ix].note;
         let twin = note.epoch() == mine.epoch() && note.hash() != mine.hash() && !self.own.has_twin();
-        if note.id() != self.me || !(twin || self.own.is_ahead(note.epoch())) {
+        if !(twin || self.own.is_ahead(note.epoch())) {
             return Fate::Duplicate;
         }
         let key = self.signer.public_key();
         if !self.verify(&key, note.signed()) {
-            return Fate::Refused;
+            return self.bad(from, Misbehaviour::BadSignature, now);
         }
         if self.own.on_foreign(note.epoch(), &self.state.params) {
             self.out.push(crate::outbox::Out::Notify(Notice::IdentityInUse { epoch: note.epoch() }));

@@ -107,6 +107,43 @@ fn talk_about_clocks_and_epochs_tells_the_application_little() {
 }
 
 #[test]
+fn a_forged_note_in_the_victim_s_own_name_is_misbehaviour() {
+    let (mut victim, liar) = victim_and_liar(8, 3);
+    let mut me = victim.liar(0);
+    let note = victim.note(&mut me, victim.my_epoch() + 5);
+    let mut bundle = Bundle::of(me.id).note(&note);
+    let bytes = bundle.note.as_mut().expect("just put in");
+    let middle = bytes.len() - 40;
+    bytes[middle] ^= 0x55;
+    victim.frame(&liar, &records(&[bundle])).expect("taken");
+    assert!(!victim.has_link(&liar), "R10: a failed signature ends the link");
+}
+
+/// Those that accuse it stand behind others that it has just met, for whose sake it may answer for a while only; meanwhile nobody
+/// answers its pings.
+#[test]
+fn r8_who_hears_nobody_and_has_nothing_to_answer_any_more_does_not_stay_deaf() {
+    let mut victim = Victim::among(20);
+    let mut liars: Vec<Liar> = (1..=20).map(|n| victim.liar(n)).collect();
+    liars.iter().for_each(|liar| victim.link(liar));
+    let before = victim.my_epoch();
+    let step = Duration::from_millis(50);
+    (0..16).for_each(|_| victim.pass(step));
+    let watchers = victim.member.view().explain(&victim::id(0)).expect("it knows itself").watchers;
+    for (ring, watcher) in watchers {
+        let liar = liars.iter_mut().find(|liar| liar.id != watcher).expect("there are others");
+        let accusation = victim.accusation(liar, victim::id(0), ring);
+        let bundle = Bundle::of(victim::id(0)).accusation(&accusation);
+        victim.frame(liar, &records(&[bundle])).expect("taken");
+    }
+    (0..20).for_each(|_| victim.pass(step));
+    assert_eq!(victim.member.counters().accusations, 0, "it is deaf, and accuses nobody");
+    (0..60 * 20).for_each(|_| victim.pass(step));
+    assert_eq!(victim.my_epoch(), before, "there was nothing to answer any more");
+    assert!(victim.member.counters().accusations > 0, "those that are silent are accused after all");
+}
+
+#[test]
 fn old_notes_and_empty_bundles_wait_nowhere() {
     let (mut victim, liar) = victim_and_liar(8, 3);
     let mut same = victim.liar(3);
