@@ -64,4 +64,8 @@ pub struct Counters {
     pub requests_in: u64,
     /// Requests received and refused.
     pub requests_refused: u64,
+    /// Broadcasts of others given to the application.
+    pub broadcasts_in: u64,
+    /// Times that a relay gave what is no broadcast, or has no valid signature.
+    pub broadcast_garbage: u64,
 }

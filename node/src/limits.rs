@@ -62,6 +62,9 @@ pub const BROADCAST_PULLS_MAX: usize = 512;
 pub const BROADCAST_PULLS_PER_PEER: usize = 64;
 /// Runs of which one neighbour may have told more than is here. It is asked again for what there was no room for.
 pub const BROADCAST_OFFERS_PER_PEER: usize = 512;
+/// Bytes of a turn's budget that one broadcast is taken for beside its own: its signature check takes as long as reading
+/// them.
+pub const BROADCAST_CHECK_COST: usize = 4 * 1024;
 /// Broadcasts asked of one neighbour over its link's life only to see whether an author has signed two for one number.
 pub const BROADCAST_DOUBTS_MAX: u32 = 8;
 /// Bytes of broadcasts given to one neighbour per second, and at once: twice all that is kept.

@@ -8,7 +8,8 @@ mod turn;
 use self::seeds::Seeds;
 use crate::{
     app::{
-        App, Failure, Pen, RequestError, RequestId, RequestToken, StreamError, StreamId, StreamRead, Verdict,
+        App, BroadcastError, Failure, Pen, RequestError, RequestId, RequestToken, StreamError, StreamId,
+        StreamRead, Verdict,
     },
     counters::Counters,
     crypto::RingVerifier,
@@ -163,6 +164,40 @@ pub enum NodeEvent {
         /// An error if the peer reads no more.
         result: Result<(), StreamError>,
     },
+    /// The next of what a member has said to all: of each run in order, each once.
+    Broadcast {
+        /// Who has said it; its signature holds.
+        author: MemberId,
+        /// Which of its runs: a later one has a higher number.
+        run: u64,
+        /// Which of that run, from 0.
+        sequence: u64,
+        /// What.
+        body: Vec<u8>,
+    },
+    /// What a member has said and nobody has any more. What comes after it follows.
+    BroadcastMissed {
+        /// Who has said it.
+        author: MemberId,
+        /// In which of its runs.
+        run: u64,
+        /// The first that is missed.
+        from: u64,
+        /// The first that is not.
+        to: u64,
+    },
+    /// A member has signed two bodies for one number, and others may have been told another one than this member. Told
+    /// once per run by whoever sees both.
+    BroadcastTwice {
+        /// Who.
+        author: MemberId,
+        /// In which of its runs.
+        run: u64,
+        /// The one that was told here, as it was signed: see [`ifrit_core::broadcast`].
+        one: Vec<u8>,
+        /// Another one.
+        other: Vec<u8>,
+    },
     /// A stream is over in both directions, whatever was left of it.
     StreamEnded {
         /// Which; it is no more.
@@ -253,7 +288,6 @@ pub struct Node {
     recorder: Option<Box<Recorder>>,
     links: Links,
     app: App,
-    pen: Pen,
     seeds: Seeds,
     history: History,
     pending: VecDeque<Pending>,
@@ -327,7 +361,7 @@ impl Node {
         if config.seeds.len() > SEEDS_MAX {
             return Err(NodeError::TooManySeeds);
         }
-        let pen = Pen::new(&config.identity);
+        let app = App::new(Pen::new(&config.identity));
         let links = Links::new(&config.identity, config.seed.child("links"), origin, provider)
             .map_err(|error| NodeError::Tls(error.to_string()))?;
         let core = Config {
@@ -344,8 +378,7 @@ impl Node {
             member,
             recorder,
             links,
-            app: App::default(),
-            pen,
+            app,
             seeds: Seeds::new(config.seeds),
             history: History::default(),
             pending: VecDeque::new(),
@@ -448,12 +481,27 @@ impl Node {
     /// Signs the application's bytes with this member's key: 64 bytes for [`Node::verify`] of any member. Never the
     /// bytes alone ([`application`](ifrit_core::application)), so they may be a stranger's.
     pub fn sign(&self, bytes: &[u8]) -> Signature {
-        self.pen.sign(bytes)
+        self.app.pen().sign(bytes)
     }
 
     /// Whether the application of `id` signed `bytes`. Costs a signature check; asks nobody.
     pub fn verify(&self, id: &MemberId, bytes: &[u8], signature: &Signature) -> Verdict {
-        self.pen.verify(id, self.view().key(id), bytes, signature)
+        self.app.pen().verify(id, self.view().key(id), bytes, signature)
+    }
+
+    /// Says `body` to all members; its number in this run. They get it once, in the order in which this member says
+    /// things, over any path of correct members; those that come later or were cut off get what is still kept. At most
+    /// [`BROADCAST_MAX`](ifrit_core::limits::BROADCAST_MAX) bytes. This member itself is told nothing.
+    ///
+    /// # Errors
+    /// Nothing was said.
+    pub fn broadcast(&mut self, now: Now, body: &[u8]) -> Result<u64, BroadcastError> {
+        let now = self.advance(now);
+        if self.stopped {
+            return Err(BroadcastError::Stopped);
+        }
+        let view = self.member.view();
+        self.app.broadcast(now, view.epoch(), body, &mut self.links, &view)
     }
 
     /// Opens a message stream to `to`. Exactly one [`NodeEvent::StreamOpen`] follows, at the latest after `timeout`. Dials

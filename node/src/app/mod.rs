@@ -25,13 +25,17 @@
 //! Bytes both ways (`messages`): two halves, each ended by a finish, a reset or a stop with a code. Each has a window of its
 //! own on its link, so that one that nobody reads stalls nothing else; one that is idle keeps its link for as long as it
 //! lives.
+//!
+//! # Broadcast
+//! What a member says to all, over streams between ring neighbours (`relay`); its rules are a state machine of its own
+//! (`broadcast`).
 
-#[cfg_attr(not(test), expect(dead_code, reason = "its streams come next"))]
 mod broadcast;
 mod incoming;
 mod messages;
 mod outgoing;
 mod reach;
+mod relay;
 mod sign;
 mod tags;
 #[cfg(test)]
@@ -46,6 +50,7 @@ use self::{
     messages::Messages,
     outgoing::Outgoing,
     reach::{Reach, Uses},
+    relay::Relay,
     typed::{Owner, Streams},
 };
 use crate::{
@@ -54,11 +59,12 @@ use crate::{
     node::NodeEvent,
 };
 use ifrit_core::{
+    crypto::PublicKey,
     id::MemberId,
     time::{Mono, Now},
     view::{Admit, View},
 };
-use std::{collections::VecDeque, net::SocketAddr};
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 /// First byte of the answer: the body follows.
 const REPLY_BODY: u8 = 0;
@@ -186,12 +192,39 @@ impl RequestError {
     }
 }
 
-/// What requests ask of the core's view.
+/// Why a broadcast was not made. Nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BroadcastError {
+    /// Over the limit.
+    #[error("over {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// More than any member takes of one author ([`BROADCAST_RATE`](crate::limits::BROADCAST_RATE)).
+    #[error("too many broadcasts: there is room in {wait:?}")]
+    Busy {
+        /// Until there is room again.
+        wait: Duration,
+    },
+    /// This member has stopped.
+    #[error("this member has stopped")]
+    Stopped,
+}
+
+/// What the application's things ask of the core's view.
 pub(crate) trait Directory {
     /// Whether a request of this member is accepted.
     fn admits(&self, member: &MemberId) -> bool;
     /// Where a member is reached; `None` if nobody knows it.
     fn addrs(&self, member: &MemberId) -> Option<Vec<SocketAddr>>;
+    /// A member's key; `None` if nobody knows it.
+    fn key(&self, member: &MemberId) -> Option<PublicKey>;
+    /// The ring neighbours.
+    fn neighbours(&self) -> Vec<MemberId>;
+    /// Whether a member is one of them.
+    fn is_neighbour(&self, member: &MemberId) -> bool;
 }
 
 impl Directory for View<'_> {
@@ -202,11 +235,25 @@ impl Directory for View<'_> {
     fn addrs(&self, member: &MemberId) -> Option<Vec<SocketAddr>> {
         Some(self.member(member)?.addrs)
     }
+
+    fn key(&self, member: &MemberId) -> Option<PublicKey> {
+        Self::key(self, member)
+    }
+
+    fn neighbours(&self) -> Vec<MemberId> {
+        Self::neighbours(self).copied().collect()
+    }
+
+    fn is_neighbour(&self, member: &MemberId) -> bool {
+        Self::neighbours(self).any(|neighbour| neighbour == member)
+    }
 }
 
-/// All requests of one node, in both directions.
-#[derive(Debug, Default)]
+/// All that one node's application does.
+#[derive(Debug)]
 pub(crate) struct App {
+    pen: Pen,
+    relay: Relay,
     out: Outgoing,
     incoming: Incoming,
     messages: Messages,
@@ -217,6 +264,25 @@ pub(crate) struct App {
 }
 
 impl App {
+    pub(crate) fn new(pen: Pen) -> Self {
+        Self {
+            relay: Relay::new(&pen),
+            pen,
+            out: Outgoing::default(),
+            incoming: Incoming::default(),
+            messages: Messages::default(),
+            reach: Reach::default(),
+            uses: Uses::default(),
+            streams: Streams::default(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// What signs for the application.
+    pub(crate) fn pen(&self) -> &Pen {
+        &self.pen
+    }
+
     /// Streams that it knows of.
     #[cfg(test)]
     pub(crate) fn streams_held(&self) -> usize {
@@ -230,13 +296,15 @@ impl App {
 
     /// When [`App::wake`] has something to do.
     pub(crate) fn deadline(&self) -> Option<Mono> {
-        self.out.deadline().into_iter().chain(self.messages.deadline()).min()
+        let all = [self.out.deadline(), self.messages.deadline(), self.relay.casts.deadline()];
+        all.into_iter().flatten().min()
     }
 
-    /// Ends what is too late.
-    pub(crate) fn wake(&mut self, now: Now, links: &mut Links) {
+    /// Ends what is too late, and does what is due.
+    pub(crate) fn wake(&mut self, now: Now, links: &mut Links, view: &impl Directory) {
         self.wake_requests(now, links);
         self.wake_messages(now);
+        self.wake_relay(now, links, view);
     }
 
     /// Ends all requests and streams of this member.
@@ -253,13 +321,17 @@ impl App {
     /// Takes what links say of streams and of themselves.
     pub(crate) fn on_link(&mut self, now: Now, event: &LinkEvent, links: &mut Links, view: &impl Directory) {
         match event {
-            LinkEvent::Up { member, .. } | LinkEvent::Available { member } => self.open(now, *member, links),
+            LinkEvent::Up { member, .. } | LinkEvent::Available { member } => {
+                self.open(now, *member, links);
+                self.look_for_neighbours(now, links, view);
+                self.relay_to(now, *member, links, view);
+            }
             LinkEvent::Down { member } => self.unreachable(now, *member, links, view),
             LinkEvent::Opened { stream, from } => self.streams.opened(*stream, *from),
             LinkEvent::Readable { stream } => self.streams.queue(*stream),
-            LinkEvent::Writable { stream } => self.writable(now, *stream, links),
-            LinkEvent::Finished { stream } => self.finished(now, *stream, links),
-            LinkEvent::Gone { link } => self.gone(now, *link, links),
+            LinkEvent::Writable { stream } => self.writable(now, *stream, links, view),
+            LinkEvent::Finished { stream } => self.finished(now, *stream, links, view),
+            LinkEvent::Gone { link } => self.gone(now, *link, links, view),
             _ => {}
         }
     }
@@ -281,6 +353,7 @@ impl App {
                 self.messages_readable(id);
                 0
             }
+            Some(Owner::Relay(from)) => self.read_relay(now, from, key, budget, links, view),
             None => 0,
         };
         if read > 0 {
@@ -289,32 +362,34 @@ impl App {
         Some(read)
     }
 
-    fn writable(&mut self, now: Now, key: StreamKey, links: &mut Links) {
+    fn writable(&mut self, now: Now, key: StreamKey, links: &mut Links, view: &impl Directory) {
         match self.streams.owner(key) {
             Some(Owner::Out(id)) => self.write_request(now, id, links),
             Some(Owner::In(token)) => self.write_reply(token, links),
             Some(Owner::Messages(id)) => self.messages_writable(now, id, links),
+            Some(Owner::Relay(to)) => self.relay_to(now, to, links, view),
             Some(Owner::Unnamed(_)) | None => {}
         }
     }
 
-    fn finished(&mut self, now: Now, key: StreamKey, links: &mut Links) {
+    fn finished(&mut self, now: Now, key: StreamKey, links: &mut Links, view: &impl Directory) {
         match self.streams.owner(key) {
             Some(Owner::Messages(id)) => self.messages_delivered(now, id, links),
-            _ => self.writable(now, key, links),
+            _ => self.writable(now, key, links, view),
         }
     }
 
     /// A link is gone with all its streams.
-    fn gone(&mut self, now: Now, link: LinkKey, links: &mut Links) {
+    fn gone(&mut self, now: Now, link: LinkKey, links: &mut Links, view: &impl Directory) {
         for (_, owner) in self.streams.take_lost(link) {
             match owner {
-                Owner::Unnamed(_) => {}
+                Owner::Unnamed(_) | Owner::Relay(_) => {}
                 Owner::Out(id) => self.end(now, id, Err(RequestError::Unreachable), links),
                 Owner::In(token) => self.forget(token),
                 Owner::Messages(id) => self.messages_lost(id, StreamError::Lost),
             }
         }
         self.uses.forget(link);
+        self.relay_gone(now, link, links, view);
     }
 }

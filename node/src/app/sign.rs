@@ -32,6 +32,19 @@ impl Pen {
         Self { network: identity.root.params, me: identity.id(), key: identity.signer.clone() }
     }
 
+    pub(crate) fn network(&self) -> &NetworkParams {
+        &self.network
+    }
+
+    pub(crate) fn me(&self) -> MemberId {
+        self.me
+    }
+
+    /// Signs a body that is one already.
+    pub(super) fn sign_as_is(&self, body: &[u8]) -> Signature {
+        self.key.clone().sign(body)
+    }
+
     /// Signs `bytes` as the application's, which is nothing that the protocol signs.
     pub(crate) fn sign(&self, bytes: &[u8]) -> Signature {
         self.key.clone().sign(&application::body(&self.network, &self.me, bytes))

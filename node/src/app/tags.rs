@@ -4,3 +4,5 @@
 pub(super) const REQUEST: u8 = 1;
 /// Messages of the application, both ways.
 pub(super) const MESSAGES: u8 = 2;
+/// Broadcasts, from a ring neighbour.
+pub(super) const RELAY: u8 = 4;

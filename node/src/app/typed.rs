@@ -13,6 +13,8 @@ pub(super) enum Owner {
     Out(RequestId),
     In(RequestToken),
     Messages(StreamId),
+    /// Of a neighbour, whoever has opened it.
+    Relay(MemberId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +147,7 @@ impl App {
             Read::Bytes(_) => match tag[0] {
                 tags::REQUEST => self.request_opened(key, from, links, view),
                 tags::MESSAGES => self.messages_opened(now, key, from, links, view),
+                tags::RELAY => self.relay_opened(now, key, from, links, view),
                 _ => None,
             },
             Read::Finished | Read::Reset(_) => None,

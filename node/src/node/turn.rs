@@ -45,7 +45,7 @@ impl Node {
         self.held = false;
         self.links.retry_frames();
         self.links.wake(now);
-        self.app.wake(now, &mut self.links);
+        self.app.wake(now, &mut self.links, &self.member.view());
         self.app.pay();
         self.end_lingering(now);
         self.tell_seeds(now);

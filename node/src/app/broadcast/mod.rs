@@ -29,7 +29,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::frame::Frame;
+pub(crate) use self::frame::{Frame, Inlet};
 use self::{
     fetch::{Ask, Fetch, Offer},
     held::Held,
@@ -68,7 +68,7 @@ pub(crate) enum Told {
     /// These of a run will not come.
     Missed { of: RunId, numbers: Range<u64> },
     /// The author has signed two bodies for one number. Told once per run.
-    Equivocation { ours: Signed, theirs: Signed },
+    Equivocation { of: RunId, ours: Signed, theirs: Signed },
     /// A relay gave what is no broadcast, or has no valid signature.
     Garbage { relay: MemberId },
 }
@@ -343,7 +343,7 @@ impl Broadcasts {
         if ours.body() == message.signed().body() {
             return;
         }
-        let told = Told::Equivocation { ours: ours.clone(), theirs: message.signed().clone() };
+        let told = Told::Equivocation { of, ours: ours.clone(), theirs: message.signed().clone() };
         if !judge.verifies(message) {
             self.garbage(now, from, judge);
         } else if self.held.equivocated(of) {

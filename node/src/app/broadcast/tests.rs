@@ -469,7 +469,7 @@ fn two_bodies_for_one_number_are_told_once_by_whoever_sees_both() {
     let told: Vec<_> =
         net.ends[&1].told.iter().filter(|told| matches!(told, Told::Equivocation { .. })).collect();
     let expected =
-        Told::Equivocation { ours: made(b"one").signed().clone(), theirs: made(b"two").signed().clone() };
+        Told::Equivocation { of, ours: made(b"one").signed().clone(), theirs: made(b"two").signed().clone() };
     assert_eq!(told, [&expected]);
     net.check();
 }

@@ -1,14 +1,14 @@
 //! The world: ends with an address each, and a network between them.
 
 use crate::{
-    app::{App, Directory},
+    app::{App, Directory, Pen},
     ca::Authority,
     identity::Identity,
     link::{Frame, LinkEvent, Links, Packet},
     node::NodeEvent,
 };
 use ifrit_core::{
-    crypto::{P256Signer, Signer, hash},
+    crypto::{P256Signer, PublicKey, Signer, hash},
     event::Lane,
     id::{MemberId, NetworkId},
     params::Wish,
@@ -42,8 +42,12 @@ pub(crate) fn identity(authority: &Authority, n: u8) -> Identity {
     identity_until(authority, n, Wall(START.0 + 365 * DAY))
 }
 
+fn signer(n: u8) -> P256Signer {
+    P256Signer::from_scalar(&[n + 100; 32]).expect("in range")
+}
+
 pub(crate) fn identity_until(authority: &Authority, n: u8, until: Wall) -> Identity {
-    let signer = P256Signer::from_scalar(&[n + 100; 32]).expect("in range");
+    let signer = signer(n);
     let certificate = authority.issue(&signer.public_key(), id(n), START, until, u64::from(n) + 2);
     Identity::new(authority.root().der(), &certificate, signer).expect("own certificate")
 }
@@ -72,6 +76,8 @@ pub(crate) struct Known {
     pub(crate) admits: bool,
     /// Addresses that are wrong and come first.
     pub(crate) stale: Vec<SocketAddr>,
+    /// Its ring neighbours.
+    pub(crate) near: Vec<u8>,
 }
 
 impl Directory for Known {
@@ -83,6 +89,18 @@ impl Directory for Known {
         let mut addrs = self.stale.clone();
         addrs.push(addr(member.0[0]));
         (member.0[0] < self.below).then_some(addrs)
+    }
+
+    fn key(&self, member: &MemberId) -> Option<PublicKey> {
+        (member.0[0] < self.below).then(|| signer(member.0[0]).public_key())
+    }
+
+    fn neighbours(&self) -> Vec<MemberId> {
+        self.near.iter().map(|n| id(*n)).collect()
+    }
+
+    fn is_neighbour(&self, member: &MemberId) -> bool {
+        self.near.contains(&member.0[0])
     }
 }
 
@@ -177,12 +195,12 @@ impl World {
         let seed = Seed(hash(b"test", &[&[n], &self.sent.to_le_bytes()]));
         let links = Links::new(identity, seed, self.origin, Arc::new(crate::link::provider()))
             .expect("a good identity");
-        let view = Known { below: 50, admits: true, stale: Vec::new() };
+        let view = Known { below: 50, admits: true, stale: Vec::new(), near: Vec::new() };
         let end = End {
             links,
             events: Vec::new(),
             frames: Vec::new(),
-            app: App::default(),
+            app: App::new(Pen::new(identity)),
             told: Vec::new(),
             view,
             refuse: BTreeSet::new(),
@@ -278,7 +296,7 @@ impl World {
         }
         for end in self.ends.values_mut() {
             end.links.wake(now);
-            end.app.wake(now, &mut end.links);
+            end.app.wake(now, &mut end.links, &end.view);
         }
         self.settle();
         true
