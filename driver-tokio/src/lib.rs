@@ -33,8 +33,11 @@
 pub use ifrit_node;
 #[doc(inline)]
 pub use ifrit_node::{
-    app::{Failure, RequestError},
-    drive::{Client, ClientError, Event, Events, Explained, StartError, Stopped},
+    app::{Failure, RequestError, StreamError},
+    drive::{
+        Client, ClientError, Event, Events, Explained, MessageStream, Service, StartError, Stopped,
+        StreamReceiver, StreamSender,
+    },
     identity::Identity,
     ifrit_core::{action::Notice, id::MemberId, view::MemberView},
 };

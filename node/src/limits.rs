@@ -11,15 +11,19 @@ pub const REQUESTS_OUT_MAX: usize = 16 * 1024;
 pub const REQUESTS_PER_PEER: usize = 1024;
 /// Requests that one peer may have open here: a quarter more, since the word that one was taken back may be late.
 pub const REQUESTS_FROM_PEER: usize = REQUESTS_PER_PEER + REQUESTS_PER_PEER / 4;
-/// Message streams of this member to one peer that are open at a time; more are refused here. With one
-/// [`STREAM_WINDOW`] each, 64 MiB that nobody reads.
+/// Message streams of this member to one peer that are open at a time; more are refused here. With five quarters of a
+/// [`STREAM_WINDOW`] each, 80 MiB that nobody reads.
 pub const STREAMS_PER_PEER: usize = 1024;
 /// Message streams that one peer may have open here: see [`REQUESTS_FROM_PEER`].
 pub const STREAMS_FROM_PEER: usize = STREAMS_PER_PEER + STREAMS_PER_PEER / 4;
-/// Message streams in all, in each direction: 256 MiB if nobody reads any.
+/// Message streams in all, in each direction: 320 MiB if nobody reads any.
 pub const STREAMS_TOTAL: usize = 4096;
 /// Bytes of one message on a stream.
 pub const STREAM_MESSAGE_MAX: usize = 1024 * 1024;
+/// Bytes of messages of one peer that have begun to arrive: 16 of the largest. Its other streams wait until one is whole.
+pub const STREAM_BYTES_PER_PEER: usize = 16 * STREAM_MESSAGE_MAX;
+/// The same of all peers. Beyond it the largest message of the peer that has most is given up.
+pub const STREAM_BYTES_TOTAL: usize = 128 * STREAM_MESSAGE_MAX;
 /// Bytes of unfinished or unanswered requests that one peer may have here.
 pub const REQUEST_BYTES_PER_PEER: usize = 4 * 1024 * 1024;
 /// Bytes of answers that one peer may leave untaken here; further ones are refused.

@@ -136,6 +136,8 @@ impl App {
     ) -> StreamId {
         let admitted = match self.reach.admit(now, to, links, view) {
             _ if self.messages.is_full(&to, Use::Own) => Err(StreamError::Busy),
+            // A dead member's link may take a minute to die, and there is no deadline after this.
+            Ok(_) if !view.admits(&to) => Err(StreamError::Unreachable),
             Ok(addrs) => Ok(addrs),
             Err(OutOfReach::Unknown) => Err(StreamError::UnknownMember),
             Err(OutOfReach::Unreachable) => Err(StreamError::Unreachable),

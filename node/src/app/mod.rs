@@ -100,7 +100,7 @@ pub enum StreamRead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// No link to the member could be had.
+    /// The member is not live in this member's view, or no link to it could be had.
     #[error("the member cannot be reached")]
     Unreachable,
     /// It could not be opened in time.
@@ -130,8 +130,9 @@ pub enum StreamError {
     /// No such member in the view.
     #[error("unknown member")]
     UnknownMember,
-    /// Too many streams of this member are open already.
-    #[error("too many streams are open already")]
+    /// Too many streams of this member are open already; or too much of what others send waits here for its end, of which
+    /// this was the most.
+    #[error("too much is under way already")]
     Busy,
     /// This half has ended before.
     #[error("the stream has ended before")]
@@ -215,7 +216,7 @@ pub enum BroadcastError {
 
 /// What the application's things ask of the core's view.
 pub(crate) trait Directory {
-    /// Whether a request of this member is accepted.
+    /// Whether a request or a stream of this member is accepted: it is live.
     fn admits(&self, member: &MemberId) -> bool;
     /// Where a member is reached; `None` if nobody knows it.
     fn addrs(&self, member: &MemberId) -> Option<Vec<SocketAddr>>;

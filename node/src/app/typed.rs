@@ -144,13 +144,19 @@ impl App {
         let mut tag = Vec::new();
         let owner = match links.read(key, 1, &mut tag) {
             Read::Blocked => return 0,
+            // Its opener gave it up before anybody knew what it was.
+            Read::Reset(why) => {
+                self.streams.remove(key);
+                links.abandon(key, why);
+                return 0;
+            }
             Read::Bytes(_) => match tag[0] {
                 tags::REQUEST => self.request_opened(key, from, links, view),
                 tags::MESSAGES => self.messages_opened(now, key, from, links, view),
                 tags::RELAY => self.relay_opened(now, key, from, links, view),
                 _ => None,
             },
-            Read::Finished | Read::Reset(_) => None,
+            Read::Finished => None,
         };
         if let Some(owner) = owner {
             links.give_credit(key.link);

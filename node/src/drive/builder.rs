@@ -1,15 +1,15 @@
 //! From what a program says to a running member.
 
 use super::{
-    Runtime, Socket,
+    MessageStream, Runtime, Service, Socket,
     client::{CALLS_MAX, Client, Facts},
     clock::{Clock, wall},
     error::StartError,
     events::Registry,
-    handler::Handler,
+    handler::{Handler, StreamHandler},
     record::Tape,
     run::{Loop, Parts},
-    wire,
+    service, wire,
 };
 use crate::{
     app::{Failure, Pen},
@@ -36,6 +36,7 @@ pub struct Builder<R> {
     seeds: Vec<String>,
     tags: Vec<u8>,
     handler: Option<Handler>,
+    streams: Option<StreamHandler>,
     record: Option<PathBuf>,
 }
 
@@ -52,6 +53,7 @@ impl<R: Runtime> Builder<R> {
             seeds: Vec::new(),
             tags: Vec::new(),
             handler: None,
+            streams: None,
             record: None,
         }
     }
@@ -116,6 +118,27 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// Handles streams that other members open: an async function of each, in a task of its own, which may take as long
+    /// as it likes. When it returns, what is left of the stream is given up; after a panic the other end is told so. At
+    /// most [`STREAMS_FROM_PEER`](crate::limits::STREAMS_FROM_PEER) run for one member. A [`Client`] kept in it keeps the
+    /// member running.
+    pub fn on_stream<F, Fut>(mut self, handler: F) -> Self
+    where
+        F: Fn(MessageStream) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.streams = Some(StreamHandler::new(handler));
+        self
+    }
+
+    /// Does for others what a [`Service`] does. Replaces single functions that were given before; those given after it
+    /// replace its parts.
+    pub fn service(mut self, service: impl Service) -> Self {
+        let (requests, streams) = service::handlers(service);
+        (self.handler, self.streams) = (Some(requests), Some(streams));
+        self
+    }
+
     /// Writes all that the core is told, and a digest of what it does, to a new file: `ifrit-sim replay` shows the run
     /// again (see [`ifrit_core::recorder`]). The file has mode 0600 and holds certificates, addresses and tags, but no
     /// private key; one that is there already must be empty.
@@ -156,7 +179,7 @@ impl<R: Runtime> Builder<R> {
         let node = make(config, clock.origin(), clock.now(clock.origin()))?;
         let events = Registry::default();
         let (calls, received) = async_channel::bounded(CALLS_MAX);
-        let (runtime, handler) = (self.runtime, self.handler);
+        let (runtime, handler, streams) = (self.runtime, self.handler, self.streams);
         let parts = Parts {
             runtime: runtime.clone(),
             socket,
@@ -166,6 +189,8 @@ impl<R: Runtime> Builder<R> {
             events: events.clone(),
             store,
             handler,
+            streams,
+            opener: calls.downgrade(),
             tape,
             delta,
         };

@@ -1,12 +1,14 @@
 //! What a program holds of its member.
 
 use super::{
+    MessageStream, STREAM_OPEN_TIMEOUT,
     clock::Clock,
     error::{ClientError, Stopped},
     events::{Events, Registry},
+    stream::Batch,
 };
 use crate::{
-    app::{Failure, Pen, RequestError, Verdict},
+    app::{Failure, Pen, RequestError, StreamError, StreamId, Verdict},
     history::Transition,
     node::Node,
     store::Warning,
@@ -101,6 +103,10 @@ pub(super) enum Call {
     SetSeeds(Vec<String>),
     Request { ticket: Ticket, to: MemberId, body: Vec<u8>, timeout: Duration, reply: ReplyTo },
     Cancel(Ticket),
+    OpenStream { to: MemberId, timeout: Duration, reply: oneshot::Sender<Result<MessageStream, StreamError>> },
+    Send { id: StreamId, message: Vec<u8>, done: oneshot::Sender<Result<(), StreamError>> },
+    Finish { id: StreamId, done: oneshot::Sender<Result<(), StreamError>> },
+    Receive { id: StreamId, reply: oneshot::Sender<Batch> },
     Query(Box<dyn FnOnce(&Node) + Send>),
     SendAsIs(MemberId, Vec<u8>, oneshot::Sender<bool>),
     WaitFor(Condition, oneshot::Sender<()>),
@@ -263,6 +269,24 @@ impl Client {
         let until = self.now().mono + timeout;
         self.wait(move |now, view| now >= until || id == view.me() || view.key(&id).is_some()).await?;
         self.verify(id, bytes, signature).await
+    }
+
+    /// Opens a stream of messages to a member, waiting up to [`STREAM_OPEN_TIMEOUT`] for a link to it. That the member
+    /// takes no streams shows when the first message is sent or awaited.
+    pub async fn open_stream(&self, to: MemberId) -> Result<MessageStream, StreamError> {
+        self.open_stream_with(to, STREAM_OPEN_TIMEOUT).await
+    }
+
+    /// As [`Client::open_stream`], with an own time limit.
+    pub async fn open_stream_with(
+        &self,
+        to: MemberId,
+        timeout: Duration,
+    ) -> Result<MessageStream, StreamError> {
+        let (reply, opened) = oneshot::channel();
+        let call = Call::OpenStream { to, timeout, reply };
+        self.call(call).await.map_err(|_| StreamError::Stopped)?;
+        opened.await.unwrap_or(Err(StreamError::Stopped))
     }
 
     /// New tags, told to everybody in a new note; at most [`TAGS_MAX`](ifrit_core::limits::TAGS_MAX) bytes.

@@ -1,23 +1,26 @@
 //! The application's answers to requests.
 
-use super::client::Answer;
-use crate::app::Failure;
+use super::{MessageStream, client::Answer};
+use crate::{app::Failure, limits::REQUESTS_PER_PEER};
 use futures_util::{FutureExt, future::BoxFuture};
 use ifrit_core::id::MemberId;
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-/// Requests answered at a time; more are refused at once with [`CODE_BUSY`].
-pub const HANDLERS_MAX: usize = 256;
-/// Of these for one member, so that no single one takes them all.
-pub const HANDLERS_PER_MEMBER: usize = 32;
+/// Requests answered at a time; more are refused at once with [`CODE_BUSY`]. A task that waits costs about 1 kB.
+pub const HANDLERS_MAX: usize = 8192;
+/// Of these for one member, so that no single one takes them all: as many as one asks at a time, so that only what it gave
+/// up and what is still being worked on can make it too many.
+pub const HANDLERS_PER_MEMBER: usize = REQUESTS_PER_PEER;
 /// Time for one answer; then the caller gets [`CODE_TIMEOUT`] and the handler's future is dropped.
 pub const HANDLER_LIMIT: Duration = Duration::from_secs(30);
 
-/// [`Failure::code`] when nobody handles requests here.
+/// [`Failure::code`] when nobody handles requests here; [`Reset`](crate::app::StreamError::Reset) when nobody handles
+/// streams.
 pub const CODE_NO_HANDLER: u32 = 0xffff_ff00;
-/// [`Failure::code`] when too many requests are being answered.
+/// [`Failure::code`] when too many requests are being answered; [`Reset`](crate::app::StreamError::Reset) when too many
+/// streams are being handled.
 pub const CODE_BUSY: u32 = 0xffff_ff01;
-/// [`Failure::code`] when the handler panicked.
+/// [`Failure::code`] and [`Reset`](crate::app::StreamError::Reset) when the handler panicked.
 pub const CODE_PANIC: u32 = 0xffff_ff02;
 /// [`Failure::code`] when the handler took longer than [`HANDLER_LIMIT`].
 pub const CODE_TIMEOUT: u32 = 0xffff_ff03;
@@ -43,6 +46,26 @@ impl Handler {
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Err(failure(CODE_PANIC, "the handler panicked")))
+    }
+}
+
+/// An async function of a stream that another member opened.
+#[derive(Clone)]
+pub(super) struct StreamHandler(Arc<dyn Fn(MessageStream) -> BoxFuture<'static, ()> + Send + Sync>);
+
+impl StreamHandler {
+    pub(super) fn new<F, Fut>(handler: F) -> Self
+    where
+        F: Fn(MessageStream) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Self(Arc::new(move |stream| handler(stream).boxed()))
+    }
+
+    /// Runs to its end, or to its panic: the stream, dropped with it, tells the peer.
+    pub(super) async fn handle(self, stream: MessageStream) {
+        let handling = async move { (self.0)(stream).await };
+        let _ = AssertUnwindSafe(handling).catch_unwind().await;
     }
 }
 

@@ -15,11 +15,14 @@ mod client;
 mod clock;
 mod error;
 mod events;
+mod flows;
 mod handler;
 mod record;
 mod run;
 mod runtime;
 mod saver;
+mod service;
+mod stream;
 #[cfg(test)]
 mod testing;
 mod waits;
@@ -35,3 +38,7 @@ pub use handler::{
 };
 pub use run::{LEAVE_MARGIN, STOP_LIMIT};
 pub use runtime::{Runtime, Socket};
+pub use service::Service;
+pub use stream::{
+    CODE_DROPPED, CODE_TOO_LARGE, MessageStream, STREAM_OPEN_TIMEOUT, StreamReceiver, StreamSender,
+};

@@ -6,9 +6,11 @@ use super::{
     clock::Clock,
     error::ClientError,
     events::Registry,
-    handler::Handler,
+    flows::Flows,
+    handler::{Handler, StreamHandler},
     record::{Rest, Tape},
     saver::Saver,
+    stream::LetGo,
     waits::{Conditions, Requests},
     wire::Wire,
     work::{Done, Handlers, Lookups, Work},
@@ -17,7 +19,7 @@ use crate::{
     node::{Input, Node, NodeEvent, Output},
     store::Store,
 };
-use async_channel::{Receiver, RecvError};
+use async_channel::{Receiver, RecvError, WeakSender};
 use futures_channel::oneshot;
 use futures_util::{FutureExt, pin_mut, select_biased};
 use ifrit_core::{
@@ -62,6 +64,9 @@ pub(super) struct Loop<R: Runtime> {
     saver: Saver,
     lookups: Lookups,
     handlers: Handlers,
+    flows: Flows,
+    /// Halves of streams that programs have let go.
+    let_go: Receiver<LetGo>,
     tape: Option<Tape>,
     /// When the node wants to be called; `None` after a drain that its budget cut short.
     until: Option<Mono>,
@@ -80,6 +85,9 @@ pub(super) struct Parts<R: Runtime> {
     pub(super) events: Registry,
     pub(super) store: Option<Store>,
     pub(super) handler: Option<Handler>,
+    pub(super) streams: Option<StreamHandler>,
+    /// For streams, which call the loop too.
+    pub(super) opener: WeakSender<Call>,
     pub(super) tape: Option<Tape>,
     /// The network's Δ.
     pub(super) delta: Duration,
@@ -101,12 +109,14 @@ enum Woken {
     Ready,
     Broken,
     Done(Done),
+    LetGo(LetGo),
     Call(Result<Call, RecvError>),
 }
 
 impl<R: Runtime> Loop<R> {
     pub(super) fn new(parts: Parts<R>) -> Self {
         let (work, done) = Work::new(parts.runtime);
+        let (flows, let_go) = Flows::new(parts.streams, parts.opener);
         Self {
             node: parts.node,
             wire: Wire::new(parts.socket),
@@ -121,6 +131,8 @@ impl<R: Runtime> Loop<R> {
             saver: Saver::new(parts.store),
             lookups: Lookups::default(),
             handlers: Handlers::new(parts.handler),
+            flows,
+            let_go,
             tape: parts.tape,
             until: Some(Mono(0)),
             phase: Phase::Running,
@@ -141,6 +153,7 @@ impl<R: Runtime> Loop<R> {
                 Woken::Ready => {}
                 Woken::Broken => self.work.runtime.sleep_until(self.work.runtime.now() + ERROR_PAUSE).await,
                 Woken::Done(done) => self.ended(done),
+                Woken::LetGo(half) => self.let_go(half),
                 Woken::Call(Ok(call)) => self.call(call),
                 // The last client is gone; a goodbye under way goes on.
                 Woken::Call(Err(_)) if self.phase == Phase::Running => self.end(End::Stop),
@@ -167,6 +180,9 @@ impl<R: Runtime> Loop<R> {
     fn turn(&mut self) -> bool {
         while let Ok(done) = self.done.try_recv() {
             self.ended(done);
+        }
+        while let Ok(half) = self.let_go.try_recv() {
+            self.let_go(half);
         }
         if self.is_alive() {
             self.wake();
@@ -255,8 +271,13 @@ impl<R: Runtime> Loop<R> {
                     self.node.respond(now, token, answer);
                 }
             }
-            _ => {}
+            event => self.flows.told(now, &mut self.node, &self.work, event),
         }
+    }
+
+    fn let_go(&mut self, half: LetGo) {
+        let now = self.now();
+        self.flows.let_go(now, &mut self.node, half);
     }
 
     fn ended(&mut self, done: Done) {
@@ -271,6 +292,7 @@ impl<R: Runtime> Loop<R> {
                 self.lookups.ended(&self.work);
                 self.feed(now, Input::Resolved { seed, addrs: &addrs });
             }
+            Done::Streamed { from } => self.flows.handled(&from),
             Done::Answered { token, from, answer } => {
                 self.handlers.ended(&from);
                 self.node.respond(now, token, answer);
@@ -292,6 +314,12 @@ impl<R: Runtime> Loop<R> {
                     self.node.cancel(now, id);
                 }
             }
+            Call::OpenStream { to, timeout, reply } => {
+                self.flows.open(now, &mut self.node, to, timeout, reply);
+            }
+            Call::Send { id, message, done } => self.flows.send(now, &mut self.node, id, message, done),
+            Call::Finish { id, done } => self.flows.finish(now, &mut self.node, id, done),
+            Call::Receive { id, reply } => self.flows.receive(now, &mut self.node, id, reply),
             Call::Query(look) => look(&self.node),
             Call::SendAsIs(to, frame, done) => {
                 _ = done.send(self.node.send_as_is(now, to, Lane::Urgent, &frame));
@@ -385,13 +413,15 @@ impl<R: Runtime> Loop<R> {
         let writable = when(alive && self.wire.is_full(), socket.writable()).fuse();
         let calls = when(alive && self.refused.is_none() && !gone, self.calls.recv()).fuse();
         let done = self.done.recv().fuse();
+        let let_go = self.let_go.recv().fuse();
         let timer = sleep(runtime, at).fuse();
-        pin_mut!(readable, writable, calls, done, timer);
+        pin_mut!(readable, writable, calls, done, let_go, timer);
         select_biased! {
             result = readable => woken(&result),
             () = timer => Woken::Ready,
             result = writable => woken(&result),
             done = done => done.map_or(Woken::Ready, Woken::Done),
+            half = let_go => half.map_or(Woken::Ready, Woken::LetGo),
             call = calls => Woken::Call(call),
         }
     }

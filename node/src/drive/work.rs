@@ -1,9 +1,9 @@
 //! What runs beside the loop, and comes back to it: saves, name look-ups, answers to requests.
 
 use super::{
-    HANDLER_LIMIT, HANDLERS_MAX, HANDLERS_PER_MEMBER, Runtime,
+    HANDLER_LIMIT, HANDLERS_MAX, HANDLERS_PER_MEMBER, MessageStream, Runtime,
     client::Answer,
-    handler::{CODE_BUSY, CODE_NO_HANDLER, CODE_TIMEOUT, Handler, failure},
+    handler::{CODE_BUSY, CODE_NO_HANDLER, CODE_TIMEOUT, Handler, StreamHandler, failure},
     saver::Saved,
 };
 use crate::app::RequestToken;
@@ -24,11 +24,13 @@ pub(super) enum Done {
     Saved(Option<Saved>),
     /// Empty: the name has no address, or not now.
     Resolved { seed: u16, addrs: Vec<SocketAddr> },
+    /// A stream's handler has returned.
+    Streamed { from: MemberId },
     /// The application's answer.
     Answered { token: RequestToken, from: MemberId, answer: Answer },
 }
 
-/// Starts what runs beside the loop. Each kind has an own bound, and the channel has room for all of them.
+/// Starts what runs beside the loop. Each kind has an own bound, so the channel needs none.
 pub(super) struct Work<R> {
     pub(super) runtime: R,
     pub(super) done: Sender<Done>,
@@ -36,7 +38,7 @@ pub(super) struct Work<R> {
 
 impl<R: Runtime> Work<R> {
     pub(super) fn new(runtime: R) -> (Self, Receiver<Done>) {
-        let (done, ended) = async_channel::bounded(HANDLERS_MAX + LOOKUPS_MAX + 1);
+        let (done, ended) = async_channel::unbounded();
         (Self { runtime, done }, ended)
     }
 
@@ -51,6 +53,22 @@ impl<R: Runtime> Work<R> {
             let result = runtime.spawn_blocking(work).await;
             // The loop has ended: nobody waits for it.
             drop(done.send(finish(result)).await);
+        });
+    }
+}
+
+impl<R: Runtime> Work<R> {
+    /// Handles a stream until its handler returns or the loop has ended.
+    pub(super) fn stream(&self, handler: StreamHandler, stream: MessageStream) {
+        let (done, from) = (self.done.clone(), stream.peer());
+        self.runtime.spawn(async move {
+            let handling = handler.handle(stream).fuse();
+            let ended = done.closed().fuse();
+            pin_mut!(handling, ended);
+            select_biased! {
+                () = handling => drop(done.send(Done::Streamed { from }).await),
+                () = ended => {}
+            }
         });
     }
 }

@@ -10,6 +10,7 @@ mod lifecycle;
 mod network;
 mod record;
 mod signatures;
+mod streams;
 
 /// One `#[test]` per scenario and driver.
 macro_rules! on_both_drivers {
@@ -52,12 +53,28 @@ on_both_drivers![
     network::a_request_to_nobody_known_fails_at_once,
     network::a_panicking_handler_is_a_failure_and_harms_nobody,
     network::a_busy_member_refuses_and_goes_on,
+    network::ten_thousand_requests_may_be_in_flight,
     network::a_member_without_handler_says_so,
     network::a_crashed_member_goes_down_everywhere,
     network::a_restart_returns_with_a_higher_epoch,
     network::who_leaves_is_out_at_once,
     network::tags_reach_everybody,
     embedded::a_loop_of_ones_own_is_a_member_like_any_other,
+    streams::messages_travel_whole_and_in_order_both_ways,
+    streams::the_opener_is_named_and_halves_end_by_themselves,
+    streams::a_reset_tells_its_code_both_ways,
+    streams::a_dropped_end_is_told_with_a_code_of_its_own,
+    streams::a_handler_that_panics_is_told_and_harms_nobody,
+    streams::a_member_that_handles_no_streams_says_so,
+    streams::a_reader_that_stops_stalls_its_own_stream_alone,
+    streams::thousands_of_streams_at_once,
+    streams::a_dropped_send_is_sent_whole_or_not_at_all,
+    streams::a_dropped_recv_loses_nothing,
+    streams::a_message_over_the_limit_is_not_sent,
+    streams::who_is_not_there_is_told_at_once,
+    streams::a_crash_and_a_stop_end_streams,
+    streams::a_stream_does_not_keep_its_member_running,
+    streams::a_service_is_its_methods_and_refuses_the_rest,
     record::a_recorded_run_replays_record_by_record,
     record::a_record_overwrites_nothing,
     signatures::a_signature_holds_at_every_member_for_its_bytes_alone,

@@ -1,0 +1,46 @@
+//! What a member does for others, as one type.
+
+use super::{
+    CODE_NO_HANDLER, MessageStream,
+    handler::{Handler, StreamHandler, failure},
+};
+use crate::app::Failure;
+use ifrit_core::id::MemberId;
+use std::{future::Future, sync::Arc};
+
+/// All that others may ask of this member: for [`Builder::service`](super::Builder::service), where single async functions
+/// ([`Builder::on_request`](super::Builder::on_request) and others) would share much. What is not overridden refuses.
+///
+/// Each call runs in a task of its own, several at a time. A panic in one is told to the caller and harms nobody else.
+pub trait Service: Send + Sync + 'static {
+    /// Answers a request: see [`Builder::on_request`](super::Builder::on_request).
+    fn request(
+        &self,
+        from: MemberId,
+        body: Vec<u8>,
+    ) -> impl Future<Output = Result<Vec<u8>, Failure>> + Send {
+        let _ = (from, body);
+        async { Err(failure(CODE_NO_HANDLER, "no requests are handled here")) }
+    }
+
+    /// Handles a stream that another member opened: see [`Builder::on_stream`](super::Builder::on_stream).
+    fn stream(&self, stream: MessageStream) -> impl Future<Output = ()> + Send {
+        stream.reset(CODE_NO_HANDLER);
+        async {}
+    }
+}
+
+/// A service as the functions that the loop knows.
+pub(super) fn handlers<S: Service>(service: S) -> (Handler, StreamHandler) {
+    let service = Arc::new(service);
+    let answers = service.clone();
+    let requests = Handler::new(move |from, body| {
+        let service = answers.clone();
+        async move { service.request(from, body).await }
+    });
+    let streams = StreamHandler::new(move |stream| {
+        let service = service.clone();
+        async move { service.stream(stream).await }
+    });
+    (requests, streams)
+}
