@@ -102,13 +102,6 @@ fn a_sweep_of_256_seeds_reaches_every_mark() {
     const SEEDS: u64 = 256;
     let _alone = alone();
     Mark::ALL.iter().for_each(|mark| _ = take_count(*mark));
-    let o = outcomes("../../scenarios/late-answers.toml");
-    println!(
-        "{:?} saved {} out {}",
-        caught_by(&o),
-        take_count(Mark::R4Saved),
-        take_count(Mark::R12OutOfTurn)
-    );
     let (mut seeds, mut failed) = (vec![0; Mark::ALL.len()], Vec::new());
     for seed in 0..SEEDS {
         if let Some(how) = caught_by(&outcomes(&generate::name(seed))) {
