@@ -48,18 +48,23 @@ fn five(seed: u64) -> World {
 
 #[test]
 fn r16_join() {
-    let mut world = World::new(Setup::new(4, 1).rings(3));
+    let mut world = World::new(Setup::new(5, 1).rings(3));
+    world.set_seeds(3, vec![0, 1, 2]);
     let mut story = Story::new(
         &world,
         "R16: joining",
-        "A is told of no contact: it is joined at once. The others know A and join through it; a fourth comes later.
-         A member is joined when it has synchronised with three contacts, or with all that answer.",
+        "A is told of no contact: it is joined at once. B and C know A alone: they join with all that answer, say so, and go on
+         trying. D knows three, of whom one is honest but with probability ε: it is joined when it has synchronised with each.
+         E knows A alone again.",
     );
     story.say(&world, "A, B and C start");
     (0..3).for_each(|node| world.start(node));
     world.run_for(s(8));
-    story.say(&world, "D starts");
+    story.say(&world, "D starts, and knows A, B and C");
     world.start(3);
+    world.run_for(s(8));
+    story.say(&world, "E starts, and knows A");
+    world.start(4);
     world.settles_within(s(20));
     golden("r16-join", &story.end(&world));
 }
@@ -187,19 +192,29 @@ fn r5_misses() {
 
 #[test]
 fn r6_duty() {
-    let mut world = World::converged(Setup::new(6, 12).rings(5));
+    let mut world = World::converged(Setup { newcomers: 1, ..Setup::new(5, 2).rings(3) });
+    // A newcomer that comes right before C on a ring.
+    let newcomer = 5;
+    assert!((0..3).any(|ring| world.along(ring, 2, -1) == newcomer));
     let mut story = Story::new(
         &world,
         "R6: duty",
-        "One accusation puts C out. Then on each ring whoever is closest before C and not out must sign its own: so it does
-         not hang on one accuser that C stays out.",
+        "One accusation puts C out. At once, on every ring that has none, whoever is closest before C and not out signs its own:
+         that C is down in its view is reason enough, whatever its own pings say. So when F joins right before C, and nobody's
+         word but F's counts on that ring any more, C does not come back.",
     );
     story.say(&world, "C crashes");
     world.crash(2);
     assert!(world.run_until_condition(s(10), |world| world.all_see(2, State::Accused)).is_some());
     story.look_at_case(&world, 2);
     assert!(world.run_until_condition(s(10), |world| world.all_see(2, State::Down)).is_some());
-    world.run_for(s(3));
+    world.run_for(s(1));
+    story.look_at_case(&world, 2);
+    story.say(&world, "F joins");
+    world.start(newcomer);
+    world.run_for(s(1));
+    story.look_at_case(&world, 2);
+    world.run_for(s(2));
     story.look_at_case(&world, 2);
     golden("r6-duty", &story.end(&world));
 }
