@@ -121,6 +121,8 @@ pub enum NodeEvent {
     Reply {
         /// Which.
         id: RequestId,
+        /// Who answered, or was to: `None` if nobody was found at the request's address.
+        from: Option<MemberId>,
         /// The reply's body.
         result: Result<Vec<u8>, RequestError>,
     },
@@ -460,6 +462,17 @@ impl Node {
     pub fn request(&mut self, now: Now, to: MemberId, body: &[u8], timeout: Duration) -> RequestId {
         let now = self.advance(now);
         let id = self.app.request(now, to, body, timeout, &mut self.links, &self.member.view());
+        if self.stopped {
+            self.app.cancel(now, id, &mut self.links);
+        }
+        id
+    }
+
+    /// Asks whoever is at `addr`: [`NodeEvent::Reply`] says who that was. Otherwise as [`Node::request`]: the member there
+    /// is told who asks, and takes it only from members that are live in its view.
+    pub fn request_addr(&mut self, now: Now, addr: SocketAddr, body: &[u8], timeout: Duration) -> RequestId {
+        let now = self.advance(now);
+        let id = self.app.request_addr(now, addr, body, timeout, &mut self.links);
         if self.stopped {
             self.app.cancel(now, id, &mut self.links);
         }

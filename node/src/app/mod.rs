@@ -328,6 +328,8 @@ impl App {
                 self.relay_to(now, *member, links, view);
             }
             LinkEvent::Down { member } => self.unreachable(now, *member, links, view),
+            LinkEvent::SeedUp { seed, member } => self.found(now, *seed, *member, links),
+            LinkEvent::SeedDown { seed } => self.not_found(now, *seed, links),
             LinkEvent::Opened { stream, from } => self.streams.opened(*stream, *from),
             LinkEvent::Readable { stream } => self.streams.queue(*stream),
             LinkEvent::Writable { stream } => self.writable(now, *stream, links, view),

@@ -15,7 +15,7 @@ use ifrit_core::{
     time::{Mono, Now},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     time::Duration,
 };
@@ -23,10 +23,18 @@ use std::{
 /// Bytes of the longest answer.
 const ANSWER_MAX: usize = 1 + REQUEST_MAX;
 
+/// Whom a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum To {
+    Member(MemberId),
+    /// Whoever is there.
+    Addr(SocketAddr),
+}
+
 /// One request that has no end yet.
 #[derive(Debug)]
 struct Request {
-    to: MemberId,
+    to: To,
     deadline: Mono,
     /// The body.
     message: Vec<u8>,
@@ -63,6 +71,17 @@ impl Outgoing {
     pub(super) fn deadline(&self) -> Option<Mono> {
         Some(self.deadlines.first()?.0)
     }
+
+    /// Whether there is room for a request.
+    fn admit(&self, body: &[u8]) -> Result<(), RequestError> {
+        if body.len() > REQUEST_MAX {
+            return Err(RequestError::too_large());
+        }
+        if self.requests.len() >= REQUESTS_OUT_MAX || self.bytes + body.len() > REQUEST_BYTES_TOTAL {
+            return Err(RequestError::Busy);
+        }
+        Ok(())
+    }
 }
 
 impl App {
@@ -76,42 +95,62 @@ impl App {
         links: &mut Links,
         view: &impl Directory,
     ) -> RequestId {
-        let id = RequestId(self.out.next);
-        self.out.next += 1;
-        match self.admit(now, to, body, links, view) {
+        let id = self.next_request();
+        let addrs = self.out.admit(body).and_then(|()| {
+            self.reach.admit(now, to, links, view).map_err(|why| match why {
+                OutOfReach::Unknown => RequestError::UnknownMember,
+                OutOfReach::Unreachable => RequestError::Unreachable,
+            })
+        });
+        match addrs {
             Ok(addrs) => {
-                self.add(now, id, to, body, timeout);
+                self.add(now, id, To::Member(to), body, timeout);
                 self.reach(now, to, Want::Request(id), addrs, links);
             }
-            Err(error) => self.events.push_back(NodeEvent::Reply { id, result: Err(error) }),
+            Err(error) => self.events.push_back(NodeEvent::Reply { id, from: Some(to), result: Err(error) }),
         }
         id
     }
 
-    /// Whether a request is worth a try: the addresses to dial, or `None` if the link is there or on its way.
-    fn admit(
+    /// Asks whoever is at `addr`. Exactly one `Reply` follows.
+    pub(crate) fn request_addr(
         &mut self,
         now: Now,
-        to: MemberId,
+        addr: SocketAddr,
         body: &[u8],
-        links: &Links,
-        view: &impl Directory,
-    ) -> Result<Option<VecDeque<SocketAddr>>, RequestError> {
-        if body.len() > REQUEST_MAX {
-            return Err(RequestError::too_large());
+        timeout: Duration,
+        links: &mut Links,
+    ) -> RequestId {
+        let id = self.next_request();
+        match (self.out.admit(body), links.member_at(addr)) {
+            (Ok(()), Some(to)) => {
+                self.add(now, id, To::Member(to), body, timeout);
+                self.reach(now, to, Want::Request(id), None, links);
+            }
+            (Ok(()), None) => {
+                self.add(now, id, To::Addr(addr), body, timeout);
+                self.reach_at(now, addr, id, links);
+            }
+            (Err(error), from) => {
+                self.events.push_back(NodeEvent::Reply { id, from, result: Err(error) });
+            }
         }
-        let full =
-            self.out.requests.len() >= REQUESTS_OUT_MAX || self.out.bytes + body.len() > REQUEST_BYTES_TOTAL;
-        if full {
-            return Err(RequestError::Busy);
-        }
-        self.reach.admit(now, to, links, view).map_err(|why| match why {
-            OutOfReach::Unknown => RequestError::UnknownMember,
-            OutOfReach::Unreachable => RequestError::Unreachable,
-        })
+        id
     }
 
-    fn add(&mut self, now: Now, id: RequestId, to: MemberId, body: &[u8], timeout: Duration) {
+    /// Whoever is at a request's address is this member.
+    pub(super) fn address(&mut self, id: RequestId, to: MemberId) {
+        if let Some(request) = self.out.requests.get_mut(&id) {
+            request.to = To::Member(to);
+        }
+    }
+
+    fn next_request(&mut self) -> RequestId {
+        self.out.next += 1;
+        RequestId(self.out.next - 1)
+    }
+
+    fn add(&mut self, now: Now, id: RequestId, to: To, body: &[u8], timeout: Duration) {
         let deadline = now.mono + timeout.min(REQUEST_TIMEOUT_MAX);
         self.out.bytes += body.len();
         self.out.deadlines.insert((deadline, id));
@@ -228,12 +267,17 @@ impl App {
         let Some(request) = self.out.requests.remove(&id) else { return };
         self.out.deadlines.remove(&(request.deadline, id));
         self.out.bytes -= request.message.len();
-        match request.stream {
-            Some(stream) => self.close(now, stream, result.is_err(), links),
-            None => self.reach.forget(&request.to, Want::Request(id)),
+        let from = match request.to {
+            To::Member(to) => Some(to),
+            To::Addr(_) => None,
+        };
+        match (request.stream, request.to) {
+            (Some(stream), _) => self.close(now, stream, result.is_err(), links),
+            (None, To::Member(to)) => self.reach.forget(&to, Want::Request(id)),
+            (None, To::Addr(addr)) => self.reach.forget_at(addr, id),
         }
-        self.events.push_back(NodeEvent::Reply { id, result });
-        self.open(now, request.to, links);
+        self.events.push_back(NodeEvent::Reply { id, from, result });
+        from.into_iter().for_each(|to| self.open(now, to, links));
     }
 
     fn close(&mut self, now: Now, stream: StreamKey, reset: bool, links: &mut Links) {

@@ -1,4 +1,4 @@
-//! From a member's id to a stream on a link to it: dials, and whoever waits for one.
+//! From a member's id, or from an address, to a stream on a link: dials, and whoever waits for one.
 
 use super::{App, Directory, RequestError, RequestId, StreamError, StreamId};
 use crate::{
@@ -37,9 +37,22 @@ pub(super) enum OutOfReach {
     Unreachable,
 }
 
+/// Tells dials of addresses from those of the node's seeds, which use the keys below.
+const PLACES: u32 = 1 << 31;
+
+/// An address of which nobody knows whose it is, and those that wait for its owner.
+#[derive(Debug)]
+struct Place {
+    addr: SocketAddr,
+    requests: BTreeSet<RequestId>,
+}
+
 /// Everybody that something waits for.
 #[derive(Debug, Default)]
 pub(super) struct Reach {
+    /// By the key under which links know the dial.
+    places: BTreeMap<u32, Place>,
+    next_place: u32,
     waiting: BTreeMap<MemberId, Waiting>,
     /// Members that could not be reached lately, and until when no new dial is worth it.
     dead: BTreeMap<MemberId, Mono>,
@@ -84,6 +97,12 @@ impl Reach {
         if waiting.requests.is_empty() && waiting.streams.is_empty() {
             self.waiting.remove(to);
         }
+    }
+
+    /// A request that waits for the owner of an address waits no more.
+    pub(super) fn forget_at(&mut self, addr: SocketAddr, id: RequestId) {
+        let places = self.places.values_mut().filter(|place| place.addr == addr);
+        places.for_each(|place| _ = place.requests.remove(&id));
     }
 
     /// The next that may have a stream on the link to `to`.
@@ -163,6 +182,35 @@ impl App {
             self.dial(now, to, links);
         } else {
             self.open(now, to, links);
+        }
+    }
+
+    /// Lets a request wait for the owner of an address.
+    pub(super) fn reach_at(&mut self, now: Now, addr: SocketAddr, id: RequestId, links: &mut Links) {
+        if let Some(place) = self.reach.places.values_mut().find(|place| place.addr == addr) {
+            place.requests.insert(id);
+            return;
+        }
+        let key = PLACES | self.reach.next_place;
+        self.reach.next_place = self.reach.next_place.wrapping_add(1) & !PLACES;
+        self.reach.places.insert(key, Place { addr, requests: BTreeSet::from([id]) });
+        links.dial_seed(now, key, addr);
+    }
+
+    /// The owner of an address is known, and there is a link to it.
+    pub(super) fn found(&mut self, now: Now, key: u32, owner: MemberId, links: &mut Links) {
+        let Some(place) = self.reach.places.remove(&key) else { return };
+        for id in place.requests {
+            self.address(id, owner);
+            self.reach(now, owner, Want::Request(id), None, links);
+        }
+    }
+
+    /// Nobody of this network answers at an address.
+    pub(super) fn not_found(&mut self, now: Now, key: u32, links: &mut Links) {
+        let Some(place) = self.reach.places.remove(&key) else { return };
+        for id in place.requests {
+            self.end(now, id, Err(RequestError::Unreachable), links);
         }
     }
 

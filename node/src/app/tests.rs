@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     limits::*,
-    link::tests::world::{World, addr, id},
+    link::tests::world::{World, addr, authority, id, identity},
 };
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn asked(world: &mut World, n: u8) -> Vec<(RequestToken, MemberId, Vec<u8>)> {
 /// The ends of a request; there may be only one.
 fn ends(world: &mut World, n: u8, of: RequestId) -> Vec<Result<Vec<u8>, RequestError>> {
     let reply = |event: &NodeEvent| match event {
-        NodeEvent::Reply { id, result } if *id == of => Some(result.clone()),
+        NodeEvent::Reply { id, result, .. } if *id == of => Some(result.clone()),
         _ => None,
     };
     world.end(n).told.iter().filter_map(reply).collect()
@@ -357,4 +357,68 @@ fn peers_that_end_no_request_leave_room_for_others() {
     answer(&mut world, 2, token, Ok(vec![1]));
     assert_eq!(the_end(&mut world, 1, request), Ok(vec![1]));
     assert!(world.end(2).app.held().0 <= REQUEST_BYTES_TOTAL);
+}
+
+fn ask_addr(world: &mut World, from: u8, addr: SocketAddr) -> RequestId {
+    let now = world.at();
+    let end = world.end(from);
+    end.app.request_addr(now, addr, b"whoever", LONG, &mut end.links)
+}
+
+/// Who answered a request, as its end says.
+fn answered_by(world: &mut World, n: u8, of: RequestId) -> Option<MemberId> {
+    let reply = |event: &NodeEvent| match event {
+        NodeEvent::Reply { id, from, .. } if *id == of => Some(*from),
+        _ => None,
+    };
+    world.end(n).told.iter().find_map(reply).flatten()
+}
+
+#[test]
+fn a_request_by_address_learns_whose_that_is() {
+    let mut world = World::new(2);
+    // Two at once share a dial.
+    let requests = [ask_addr(&mut world, 1, addr(2)), ask_addr(&mut world, 1, addr(2))];
+    world.until(|world| asked(world, 2).len() == 2);
+    assert_eq!(world.end(1).links.counters.dials, 1);
+    for (token, from, body) in asked(&mut world, 2) {
+        assert_eq!((from, &body[..]), (id(1), &b"whoever"[..]));
+        answer(&mut world, 2, token, Ok(b"me".to_vec()));
+    }
+    for request in requests {
+        world.until(|world| !ends(world, 1, request).is_empty());
+        assert_eq!(ends(&mut world, 1, request), [Ok(b"me".to_vec())]);
+        assert_eq!(answered_by(&mut world, 1, request), Some(id(2)));
+    }
+    // The link that is there is used, whoever dialed it.
+    for (asker, of) in [(1, 2), (2, 1)] {
+        world.end(of).told.clear();
+        ask_addr(&mut world, asker, addr(of));
+        until_asked(&mut world, of);
+    }
+    assert_eq!((world.end(1).links.counters.dials, world.end(2).links.counters.dials), (1, 0));
+}
+
+#[test]
+fn a_request_by_address_ends_once_whoever_is_not_there() {
+    let mut world = World::new(1);
+    let nobody = ask_addr(&mut world, 1, addr(9));
+    assert_eq!(the_end(&mut world, 1, nobody), Err(RequestError::Unreachable));
+    assert_eq!(answered_by(&mut world, 1, nobody), None);
+    let myself = ask_addr(&mut world, 1, addr(1));
+    assert_eq!(the_end(&mut world, 1, myself), Err(RequestError::Unreachable));
+    let cancelled = ask_addr(&mut world, 1, addr(9));
+    let now = world.at();
+    let end = world.end(1);
+    end.app.cancel(now, cancelled, &mut end.links);
+    assert_eq!(the_end(&mut world, 1, cancelled), Err(RequestError::Cancelled));
+    let (now, short) = (world.at(), Duration::from_secs(1));
+    let end = world.end(1);
+    let late = end.app.request_addr(now, addr(9), b"?", short, &mut end.links);
+    assert_eq!(the_end(&mut world, 1, late), Err(RequestError::Timeout));
+    // A member of another network is nobody.
+    let stranger = identity(&authority(1), 7);
+    world.start_as(7, &stranger);
+    let foreign = ask_addr(&mut world, 1, addr(7));
+    assert_eq!(the_end(&mut world, 1, foreign), Err(RequestError::Unreachable));
 }

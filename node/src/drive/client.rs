@@ -86,8 +86,8 @@ impl Explained {
 pub(super) type Ticket = u64;
 /// Looks at the time and a view until it holds.
 pub(super) type Condition = Box<dyn FnMut(Mono, View<'_>) -> bool + Send>;
-/// Where the answer to a request goes.
-pub(super) type ReplyTo = oneshot::Sender<Result<Vec<u8>, RequestError>>;
+/// Where the answer to a request goes, with who gave it.
+pub(super) type ReplyTo = oneshot::Sender<Result<(MemberId, Vec<u8>), RequestError>>;
 
 /// How a member ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +102,7 @@ pub(super) enum Call {
     Command(CoreCommand, oneshot::Sender<Result<(), ClientError>>),
     SetSeeds(Vec<String>),
     Request { ticket: Ticket, to: MemberId, body: Vec<u8>, timeout: Duration, reply: ReplyTo },
+    RequestAddr { ticket: Ticket, to: SocketAddr, body: Vec<u8>, timeout: Duration, reply: ReplyTo },
     Cancel(Ticket),
     OpenStream { to: MemberId, timeout: Duration, reply: oneshot::Sender<Result<MessageStream, StreamError>> },
     Send { id: StreamId, message: Vec<u8>, done: oneshot::Sender<Result<(), StreamError>> },
@@ -229,10 +230,39 @@ impl Client {
         body: impl Into<Vec<u8>>,
         timeout: Duration,
     ) -> Result<Vec<u8>, RequestError> {
+        let body = body.into();
+        let call = |ticket, reply| Call::Request { ticket, to, body, timeout, reply };
+        Ok(self.ask(call).await?.1)
+    }
+
+    /// Asks whoever is at `addr` and waits up to [`REQUEST_TIMEOUT`] for the answer: who that is, by its certificate, and
+    /// what it says. Otherwise as [`Client::request`].
+    pub async fn request_addr(
+        &self,
+        addr: SocketAddr,
+        body: impl Into<Vec<u8>>,
+    ) -> Result<(MemberId, Vec<u8>), RequestError> {
+        self.request_addr_with(addr, body, REQUEST_TIMEOUT).await
+    }
+
+    /// As [`Client::request_addr`], with an own time limit.
+    pub async fn request_addr_with(
+        &self,
+        addr: SocketAddr,
+        body: impl Into<Vec<u8>>,
+        timeout: Duration,
+    ) -> Result<(MemberId, Vec<u8>), RequestError> {
+        let body = body.into();
+        self.ask(|ticket, reply| Call::RequestAddr { ticket, to: addr, body, timeout, reply }).await
+    }
+
+    async fn ask(
+        &self,
+        call: impl FnOnce(Ticket, ReplyTo) -> Call,
+    ) -> Result<(MemberId, Vec<u8>), RequestError> {
         let ticket = self.shared.tickets.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
-        let call = Call::Request { ticket, to, body: body.into(), timeout, reply };
-        self.call(call).await.map_err(|_| RequestError::Cancelled)?;
+        self.call(call(ticket, reply)).await.map_err(|_| RequestError::Cancelled)?;
         let mut cancel = CancelOnDrop { ticket, calls: Some(&self.calls) };
         let result = answer.await.unwrap_or(Err(RequestError::Cancelled));
         cancel.calls = None;

@@ -265,7 +265,7 @@ impl<R: Runtime> Loop<R> {
                 self.conditions.look_again();
                 self.events.publish(&notice);
             }
-            NodeEvent::Reply { id, result } => self.requests.answer(id, result),
+            NodeEvent::Reply { id, from, result } => self.requests.answer(id, from, result),
             NodeEvent::Request { token, from, body } => {
                 if let Some(answer) = self.handlers.start(&self.work, token, from, body) {
                     self.node.respond(now, token, answer);
@@ -307,6 +307,10 @@ impl<R: Runtime> Loop<R> {
             Call::SetSeeds(seeds) => self.node.set_seeds(now, seeds),
             Call::Request { ticket, to, body, timeout, reply } => {
                 let id = self.node.request(now, to, &body, timeout);
+                self.requests.add(id, ticket, reply);
+            }
+            Call::RequestAddr { ticket, to, body, timeout, reply } => {
+                let id = self.node.request_addr(now, to, &body, timeout);
                 self.requests.add(id, ticket, reply);
             }
             Call::Cancel(ticket) => {

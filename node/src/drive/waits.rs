@@ -6,7 +6,7 @@ use crate::{
     node::Node,
 };
 use futures_channel::oneshot;
-use ifrit_core::time::Mono;
+use ifrit_core::{id::MemberId, time::Mono};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Between looks at the conditions of [`Client::wait_for`](super::Client::wait_for) when nothing is told.
@@ -27,10 +27,17 @@ impl Requests {
     }
 
     /// The answer has come; the caller may be gone.
-    pub(super) fn answer(&mut self, id: RequestId, result: Result<Vec<u8>, RequestError>) {
+    pub(super) fn answer(
+        &mut self,
+        id: RequestId,
+        from: Option<MemberId>,
+        result: Result<Vec<u8>, RequestError>,
+    ) {
         if let Some((ticket, reply)) = self.callers.remove(&id) {
             self.ids.remove(&ticket);
-            drop(reply.send(result));
+            // Whoever answers is known.
+            let from = from.ok_or(RequestError::Unreachable);
+            drop(reply.send(result.and_then(|body| Ok((from?, body)))));
         }
     }
 
@@ -88,15 +95,16 @@ mod tests {
         let mut requests = Requests::default();
         let (reply, mut answer) = oneshot::channel();
         requests.add(RequestId(1), 10, reply);
-        requests.answer(RequestId(1), Ok(vec![7]));
-        assert_eq!(answer.try_recv(), Ok(Some(Ok(vec![7]))));
+        let from = MemberId([1; 32]);
+        requests.answer(RequestId(1), Some(from), Ok(vec![7]));
+        assert_eq!(answer.try_recv(), Ok(Some(Ok((from, vec![7])))));
         assert_eq!(requests.cancel(10), None, "the caller's guard comes too late");
 
         let (reply, answer) = oneshot::channel();
         requests.add(RequestId(2), 11, reply);
         drop(answer);
         assert_eq!(requests.cancel(11), Some(RequestId(2)));
-        requests.answer(RequestId(2), Err(RequestError::Cancelled));
+        requests.answer(RequestId(2), None, Err(RequestError::Cancelled));
         assert!(requests.callers.is_empty() && requests.ids.is_empty());
     }
 }

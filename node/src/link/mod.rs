@@ -316,6 +316,12 @@ impl Links {
         self.up(member).is_some()
     }
 
+    /// Whose link that is up ends at this address.
+    pub(crate) fn member_at(&self, addr: SocketAddr) -> Option<MemberId> {
+        let mut up = self.slots.iter().flatten().filter(|link| link.stage == Stage::Up);
+        up.find(|link| link.conn.remote_address() == addr)?.member
+    }
+
     /// Whether a dial to the member is under way.
     pub(crate) fn is_dialing(&self, member: &MemberId) -> bool {
         self.peers.get(member).is_some_and(|peer| peer.dial.is_some()) || self.dials.waits_for(member)

@@ -28,7 +28,8 @@ impl Seeds {
     }
 
     pub(super) fn replace(&mut self, names: Vec<String>) {
-        self.round = self.round.wrapping_add(1);
+        // The top bit of keys is for addresses that requests dial.
+        self.round = self.round.wrapping_add(1) & 0x7fff;
         let seed = |name| Seed { name, addrs: VecDeque::new(), asked: false };
         self.list = names.into_iter().map(seed).collect();
     }

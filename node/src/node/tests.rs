@@ -200,7 +200,7 @@ impl World {
 
     fn end(&self, n: u8, of: RequestId) -> Option<Result<Vec<u8>, RequestError>> {
         self.told[&n].iter().find_map(|event| match event {
-            NodeEvent::Reply { id, result } if *id == of => Some(result.clone()),
+            NodeEvent::Reply { id, result, .. } if *id == of => Some(result.clone()),
             _ => None,
         })
     }

@@ -53,6 +53,7 @@ on_both_drivers![
     network::a_request_to_nobody_known_fails_at_once,
     network::a_panicking_handler_is_a_failure_and_harms_nobody,
     network::a_busy_member_refuses_and_goes_on,
+    network::a_request_by_address_learns_who_is_there,
     network::ten_thousand_requests_may_be_in_flight,
     network::a_member_without_handler_says_so,
     network::a_crashed_member_goes_down_everywhere,

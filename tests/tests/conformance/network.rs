@@ -116,6 +116,26 @@ pub(crate) async fn a_busy_member_refuses_and_goes_on<D: Driver>() {
     cluster.stop::<D>().await;
 }
 
+pub(crate) async fn a_request_by_address_learns_who_is_there<D: Driver>() {
+    let mut cluster = Cluster::new();
+    for _ in 0..3 {
+        echoing::<D>(&mut cluster).await;
+    }
+    cluster.complete::<D>().await;
+    let (sender, receivers) = cluster.members.split_first().expect("three");
+    for to in receivers {
+        let answer = D::within("an answer", sender.request_addr(to.local_addr(), "hello")).await;
+        assert_eq!(answer, Ok((to.id(), format!("{} hello", sender.id()).into_bytes())));
+    }
+    // Nobody listens there.
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
+    let timeout = Duration::from_secs(1);
+    let answer = D::within("an end", sender.request_addr_with(nobody, "hello", timeout)).await;
+    assert!(matches!(answer, Err(RequestError::Unreachable | RequestError::Timeout)), "{answer:?}");
+    cluster.complete::<D>().await;
+    cluster.stop::<D>().await;
+}
+
 pub(crate) async fn ten_thousand_requests_may_be_in_flight<D: Driver>() {
     let mut cluster = Cluster::new();
     let echo = |_, body| async move { Ok(body) };
