@@ -1,37 +1,21 @@
 //! At least k−t rings are enabled in every note held, and no bit at or above k is set (DESIGN section 4, "Note").
-//!
-//! Looked at when an application is told of a note, and 100 notes of one observer per second, in turn.
 
-use super::{Found, Invariant};
-use crate::{run::Scene, world::Observed};
-use ifrit_core::{id::MemberId, view::View};
+use super::{
+    Violation,
+    notes::{EachNote, Held},
+};
+use crate::run::Scene;
 
-#[derive(Debug, Default)]
-pub(super) struct LegalMasks;
+pub(super) const LEGAL_MASKS: EachNote = EachNote { name: "legal-masks", wrong };
 
-impl Invariant for LegalMasks {
-    fn name(&self) -> &'static str {
-        "legal-masks"
-    }
-
-    fn told(&mut self, scene: &Scene<'_>, what: &Observed, found: &mut Found) {
-        if let Some((view, member)) = scene.taken(what) {
-            look_at(scene, what.observer, &view, &member, found);
-        }
-    }
-
-    fn look(&mut self, scene: &Scene<'_>, found: &mut Found) {
-        scene.held().for_each(|(observer, view, member)| look_at(scene, observer, &view, &member, found));
-    }
-}
-
-fn look_at(scene: &Scene<'_>, observer: usize, view: &View<'_>, member: &MemberId, found: &mut Found) {
-    let Some(held) = view.member(member) else { return };
+fn wrong(scene: &Scene<'_>, held: &Held<'_>) -> Option<Violation> {
+    let note = held.view.member(&held.member)?;
     let (k, t) = (scene.params.rings, scene.params.tolerance);
-    let (enabled, beyond): (Vec<u8>, Vec<u8>) = held.mask.rings().partition(|ring| *ring < k);
-    if enabled.len() < usize::from(k - t) || !beyond.is_empty() {
-        let detail =
-            format!("{observer} holds a note of {member} with rings {enabled:?} and beyond k {beyond:?}");
-        found.violation(scene.world.find(member), detail);
-    }
+    let (enabled, beyond): (Vec<u8>, Vec<u8>) = note.mask.rings().partition(|ring| *ring < k);
+    let detail = || {
+        let (who, whose) = (held.observer, held.member);
+        format!("{who} holds a note of {whose} with rings {enabled:?}, and {beyond:?} of {k}")
+    };
+    let legal = enabled.len() >= usize::from(k - t) && beyond.is_empty();
+    (!legal).then(|| Violation { member: scene.world.find(&held.member), detail: detail() })
 }

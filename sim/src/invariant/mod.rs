@@ -21,6 +21,7 @@ mod least_fixpoint;
 mod legal_masks;
 mod never_out;
 mod note_rate;
+mod notes;
 mod overdue;
 mod rings_off;
 mod tells_all;
@@ -28,10 +29,7 @@ mod valid_accusations;
 
 use crate::{run::Scene, world::Observed};
 use core::time::Duration;
-use ifrit_core::{action::Notice, id::MemberId, view::View};
-
-/// Notes of a view that are looked at in one second.
-const NOTES_PER_LOOK: usize = 100;
+use ifrit_core::view::View;
 
 /// Something that must hold.
 pub trait Invariant: std::fmt::Debug {
@@ -56,14 +54,14 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::<crashed_out::CrashedOut>::default(),
         Box::<valid_accusations::ValidAccusations>::default(),
         Box::<epochs::Epochs>::default(),
-        Box::<certified::Certified>::default(),
-        Box::<legal_masks::LegalMasks>::default(),
+        Box::new(certified::CERTIFIED),
+        Box::new(legal_masks::LEGAL_MASKS),
         Box::<least_fixpoint::LeastFixpoint>::default(),
         Box::<equal_roots::EqualRoots>::default(),
         Box::<bounds::Bounds>::default(),
         Box::<note_rate::NoteRate>::default(),
         Box::<equal_views::EqualViews>::default(),
-        Box::<in_lease::InLease>::default(),
+        Box::new(in_lease::IN_LEASE),
         Box::<blame::Blame>::default(),
         Box::<rings_off::RingsOff>::default(),
         Box::<duty::Duty>::default(),
@@ -107,28 +105,6 @@ impl Scene<'_> {
     /// The view of a member that keeps to the protocol.
     fn correct_view(&self, member: usize) -> Option<View<'_>> {
         self.view(member).filter(|_| self.truth.facts[member].correct)
-    }
-
-    /// The note of which an application was told: in which view it is, and whose it is.
-    fn taken(&self, what: &Observed) -> Option<(View<'_>, MemberId)> {
-        let member = match &what.notice {
-            Notice::Up { member, .. }
-            | Notice::Rebutted { member, .. }
-            | Notice::Updated { member, .. }
-            | Notice::Gray { member }
-            | Notice::Left { member } => *member,
-            _ => return None,
-        };
-        Some((self.correct_view(what.observer)?, member))
-    }
-
-    /// Notes that a correct member holds, another member's each second: of a note that changes nothing for the application
-    /// nobody is told.
-    fn held(&self) -> impl Iterator<Item = (usize, View<'_>, MemberId)> {
-        let views = self.turn(1).filter_map(|observer| Some((observer, self.correct_view(observer)?)));
-        views.flat_map(move |(observer, view)| {
-            self.turn(NOTES_PER_LOOK).map(move |subject| (observer, view, self.world.id(subject)))
-        })
     }
 
     /// What a change may take until it is seen everywhere: the network's detection bound, twice that if more than 5 % of
@@ -178,7 +154,6 @@ mod tests {
             let scene = Scene { world: &world, truth: &truth, views: &views, params: &params };
             assert!((0..3).all(|member| scene.correct_view(member).is_some()));
             assert!((0..3).all(|member| world.own_mask(member).is_some()));
-            assert_eq!(scene.held().count(), 3);
             let certificates: usize = (0..3).map(|member| world.certificate(member).len()).sum();
             assert!(world.records_bytes() as usize > certificates, "notes count too");
         }
