@@ -10,6 +10,7 @@ use ifrit_core::{
     event::Lane,
     id::MemberId,
     note::{self, Note},
+    time::Wall,
     view::MemberView,
 };
 
@@ -26,17 +27,8 @@ impl World {
     /// A note of `member` as it would say it itself, changed by `change`, with `epoch` above its present one.
     pub fn note(&self, member: usize, above: u64, change: impl FnOnce(&mut note::Fields)) -> Note {
         let seen = self.sees(member, member).expect("a member sees itself");
-        let mut fields = note::Fields {
-            id: self.id(member),
-            epoch: seen.epoch + above,
-            issued: self.clocks(member).wall,
-            leaving: false,
-            gray: false,
-            answers: false,
-            mask: seen.mask,
-            addrs: seen.addrs,
-            tags: seen.tags,
-        };
+        let mut fields = own_words(seen, self.clocks(member).wall);
+        fields.epoch += above;
         change(&mut fields);
         self.network().note(&self.scalar(member), fields)
     }
@@ -61,6 +53,21 @@ impl World {
     }
 }
 
+/// What a member says of itself, as it sees itself.
+fn own_words(own: MemberView, issued: Wall) -> note::Fields {
+    note::Fields {
+        id: own.id,
+        epoch: own.epoch,
+        issued,
+        leaving: false,
+        gray: false,
+        answers: false,
+        mask: own.mask,
+        addrs: own.addrs,
+        tags: own.tags,
+    }
+}
+
 impl Hand<'_> {
     /// How its member sees `id`; `None` while that one is sending.
     pub fn sees(&self, id: &MemberId) -> Option<MemberView> {
@@ -77,17 +84,7 @@ impl Hand<'_> {
     /// A note of its own as its member would say it now, changed by `change`.
     pub fn note(&mut self, change: impl FnOnce(&mut note::Fields)) -> Option<Note> {
         let seen = self.sees(&self.me)?;
-        let mut fields = note::Fields {
-            id: self.me,
-            epoch: seen.epoch,
-            issued: self.now.wall,
-            leaving: false,
-            gray: false,
-            answers: false,
-            mask: seen.mask,
-            addrs: seen.addrs,
-            tags: seen.tags,
-        };
+        let mut fields = own_words(seen, self.now.wall);
         change(&mut fields);
         Some(fields.sign(self.params, self.signer))
     }

@@ -7,7 +7,7 @@
 use super::{Knob, Plan, Strategy, map::Map};
 use crate::{
     tamper::{Hand, Tamper, Wire},
-    wire::{hello, read_records, records},
+    wire::hello,
 };
 use core::time::Duration;
 use ifrit_core::{event::Lane, id::MemberId, tags::FRAME_RECORDS};
@@ -71,17 +71,10 @@ impl Tamper for Eclipse {
 
     /// Nothing about the victim goes out, nor anything about others to it.
     fn sends(&mut self, hand: &mut Hand<'_>, to: MemberId, wire: Wire<'_>) -> bool {
-        let (Some(victim), Wire::Frame(lane, frame)) = (self.victim, wire) else { return true };
-        if to == victim {
-            return frame.first() != Some(&FRAME_RECORDS);
+        let Some(victim) = self.victim else { return true };
+        match wire {
+            Wire::Frame(_, frame) if to == victim => frame.first() != Some(&FRAME_RECORDS),
+            _ => hand.censor(to, wire, |bundle| bundle.id == victim),
         }
-        let Some(mut bundles) = read_records(frame) else { return true };
-        let before = bundles.len();
-        bundles.retain(|bundle| bundle.id != victim);
-        if bundles.len() == before {
-            return true;
-        }
-        hand.frame(to, lane, records(&bundles));
-        false
     }
 }

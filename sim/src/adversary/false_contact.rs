@@ -4,10 +4,7 @@
 //! review, item 12). *Stopped by*: R16, c contacts that did not introduce one another, and one that brings nothing new is dropped.
 
 use super::{Knob, Plan, Strategy, dice::Dice};
-use crate::{
-    tamper::{Hand, Tamper, Wire},
-    wire::{read_records, records},
-};
+use crate::tamper::{Hand, Tamper, Wire};
 use ifrit_core::{id::MemberId, tags::FRAME_WALK_TELL};
 
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -34,18 +31,10 @@ struct FalseContact {
 
 impl Tamper for FalseContact {
     fn sends(&mut self, hand: &mut Hand<'_>, to: MemberId, wire: Wire<'_>) -> bool {
-        let Wire::Frame(lane, frame) = wire else { return true };
-        if frame.first() == Some(&FRAME_WALK_TELL) {
+        if let Wire::Frame(_, [FRAME_WALK_TELL, ..]) = wire {
             return self.dice.hits(self.drip);
         }
-        let Some(mut bundles) = read_records(frame) else { return true };
-        let before = bundles.len();
-        bundles
-            .retain(|bundle| self.gang.contains(&bundle.id) || bundle.id == to || self.dice.hits(self.drip));
-        if bundles.len() == before {
-            return true;
-        }
-        hand.frame(to, lane, records(&bundles));
-        false
+        let (gang, dice, drip) = (&self.gang, &mut self.dice, self.drip);
+        hand.censor(to, wire, |bundle| !gang.contains(&bundle.id) && bundle.id != to && !dice.hits(drip))
     }
 }

@@ -6,6 +6,7 @@ mod accusation_replayer;
 mod around;
 mod bit_flipper;
 mod bucket_drainer;
+mod censor;
 mod chain_accuser;
 mod clock_liar;
 mod dice;

@@ -6,10 +6,10 @@
 use super::{Knob, Plan, Strategy};
 use crate::{
     tamper::{Hand, Tamper, Wire},
-    wire::{Bundle, read_records, records},
+    wire::{Bundle, read_records},
 };
 use core::time::Duration;
-use ifrit_core::{id::MemberId, note::Note};
+use ifrit_core::{id::MemberId, note::Note, params::NetworkParams};
 
 pub(super) const STRATEGY: Strategy = Strategy {
     name: "rebuttal-suppressor",
@@ -31,30 +31,21 @@ struct Suppressor {
 }
 
 impl Suppressor {
-    /// The frame without answers; `None` if it holds none.
-    fn censored(&self, hand: &Hand<'_>, frame: &[u8]) -> Option<Vec<Bundle>> {
-        let answers = |bundle: &Bundle| {
-            let note = bundle.note.as_ref().and_then(|note| Note::parse(note, hand.params).ok());
-            !self.gang.contains(&bundle.id) && note.is_some_and(|note| note.answers())
-        };
-        let mut bundles = read_records(frame)?;
-        let before = bundles.len();
-        bundles.retain(|bundle| !answers(bundle));
-        (bundles.len() < before).then_some(bundles)
+    fn is_answer(&self, params: &NetworkParams, bundle: &Bundle) -> bool {
+        let note = bundle.note.as_ref().and_then(|note| Note::parse(note, params).ok());
+        !self.gang.contains(&bundle.id) && note.is_some_and(|note| note.answers())
     }
 }
 
 impl Tamper for Suppressor {
     fn sends(&mut self, hand: &mut Hand<'_>, to: MemberId, wire: Wire<'_>) -> bool {
-        let Wire::Frame(lane, frame) = wire else { return true };
-        let Some(rest) = self.censored(hand, frame) else { return true };
-        hand.frame(to, lane, records(&rest));
-        false
+        let params = hand.params;
+        hand.censor(to, wire, |bundle| self.is_answer(params, bundle))
     }
 
     fn hears(&mut self, hand: &mut Hand<'_>, _: MemberId, wire: Wire<'_>) -> bool {
         let Wire::Frame(_, frame) = wire else { return true };
-        self.censored(hand, frame).is_none()
+        !read_records(frame).is_some_and(|all| all.iter().any(|one| self.is_answer(hand.params, one)))
     }
 
     fn wakes(&mut self, hand: &mut Hand<'_>) {
