@@ -1,70 +1,27 @@
 //! Recorded runs of members in a world, replayed: DESIGN section 3, "Recorder" and "Deterministic".
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod recorded;
+
+use crate::recorded::{recorded, take_traces};
 use ifrit_core::{
     action::Action,
     config::{Config, LocalIdentity, Probation, Stored},
     crypto::{P256Verifier, PublicKey, Signature, Verifier},
-    event::{Command, Event, Refused},
+    event::{Command, Event},
     limits::TAGS_MAX,
-    member::Member,
     recorder::{Ended, Recorder, ReplayError, Why, replay},
     seed::Seed,
-    time::Now,
 };
-use ifrit_sim::{
-    Setup, World,
-    brain::{Birth, Brain},
-    network::Crypto,
-};
+use ifrit_sim::{Setup, World, network::Crypto};
 use sha2::{Digest, Sha256};
-use std::{any::Any, cell::RefCell, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Kind, length, checksum.
 const PREFIX: usize = 1 + 4 + 8;
 const EVENT: u8 = 2;
 const CHECK: u8 = 4;
-
-thread_local! {
-    /// What ended or crashed members have recorded, and whose it is.
-    static TRACES: RefCell<Vec<(usize, Vec<u8>)>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A member that is recorded.
-#[derive(Debug)]
-struct Recorded<const WAITING_MAX: usize> {
-    index: usize,
-    member: Member,
-    recorder: Recorder,
-}
-
-fn recorded<const WAITING_MAX: usize>(birth: Birth) -> Box<dyn Brain> {
-    let Birth { index, config, identity, stored, seed, now, .. } = birth;
-    let (member, recorder) = Recorder::start(config, identity, stored, seed, now, WAITING_MAX).unwrap();
-    Box::new(Recorded::<WAITING_MAX> { index, member, recorder })
-}
-
-impl<const WAITING_MAX: usize> Brain for Recorded<WAITING_MAX> {
-    fn handle(&mut self, now: Now, event: Event<'_>) -> Result<(), Refused> {
-        self.recorder.handle(&mut self.member, now, event)
-    }
-
-    fn poll_action(&mut self) -> Action<'_> {
-        self.recorder.poll_action(&mut self.member)
-    }
-
-    fn any(&self) -> &dyn Any {
-        &self.member
-    }
-}
-
-impl<const WAITING_MAX: usize> Drop for Recorded<WAITING_MAX> {
-    fn drop(&mut self) {
-        self.recorder.finish();
-        TRACES.with_borrow_mut(|traces| traces.push((self.index, self.recorder.take())));
-    }
-}
 
 /// The traces of all members, and what checks their signatures.
 type Run = (Vec<(usize, Vec<u8>)>, Arc<dyn Verifier>);
@@ -82,7 +39,7 @@ fn eventful<const WAITING_MAX: usize>(members: usize, crypto: Crypto) -> Run {
     world.run_for(SECOND * 5);
     let verifier = world.network().verifier();
     drop(world);
-    (TRACES.with_borrow_mut(std::mem::take), verifier)
+    (take_traces(), verifier)
 }
 
 /// The trace with most in it.
@@ -121,7 +78,7 @@ fn every_member_s_run_replays_to_its_end() {
                 world.run_for(SECOND * 60);
                 let verifier = world.network().verifier();
                 drop(world);
-                (TRACES.with_borrow_mut(std::mem::take), verifier)
+                (take_traces(), verifier)
             }
             _ => eventful::<{ usize::MAX }>(members, crypto),
         };
@@ -239,7 +196,7 @@ fn a_changed_core_fails_at_the_first_record_that_differs() {
     let ca = world.network().root().key;
     let own = world.network().signer(&world.scalar(0)).public_key();
     drop(world);
-    let traces = TRACES.with_borrow_mut(std::mem::take);
+    let traces = take_traces();
     let (_, trace) = traces.iter().find(|(index, _)| *index == 0).unwrap();
     let verifier: Arc<dyn Verifier> = Arc::new(P256Verifier);
     assert!(replay(trace, Arc::clone(&verifier)).is_ok());

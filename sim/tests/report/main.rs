@@ -2,16 +2,18 @@
 
 mod browser;
 mod made_up;
+#[path = "../recorded/mod.rs"]
 mod recorded;
 
 use browser::{Browser, Scheme, WIDTH};
 use ifrit_sim::{
+    Setup, World,
     chronicle::{Chronicle, Collector, Unreadable, Was},
     report,
     run::{self, Options},
     scenario::Scenario,
 };
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 fn json(chronicle: &Chronicle) -> String {
     let mut text = Vec::new();
@@ -196,7 +198,15 @@ fn the_partition_is_drawn_as_it_was() {
 
 #[test]
 fn a_recorded_member_has_a_page() {
-    let (trace, verifier) = recorded::trace();
+    let bear = recorded::recorded::<{ usize::MAX }>;
+    let mut world = World::bootstrap(Setup { bear, ..Setup::new(8, 1) });
+    world.run_for(Duration::from_secs(20));
+    world.crash(5);
+    world.run_for(Duration::from_secs(20));
+    let verifier = world.network().verifier();
+    drop(world);
+    let traces = recorded::take_traces();
+    let (_, trace) = traces.into_iter().find(|(index, _)| *index == 0).expect("it has ended");
     let page = report::member_page(&trace, verifier.clone()).expect("a recorded run");
     for text in [
         "✓ replays",
