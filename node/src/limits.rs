@@ -46,8 +46,9 @@ pub const HISTORY_MAX: usize = 4096;
 pub const BROADCAST_OVERHEAD: usize = 512;
 /// Bytes per second that a member takes of one author: so much, at every member, is what a flooding author can cause.
 pub const BROADCAST_RATE: u64 = 1024 * 1024;
-/// Bytes that it takes of one author at once: all that the others may have kept for a newcomer.
-pub const BROADCAST_BURST: u64 = BROADCAST_KEPT_PER_AUTHOR as u64;
+/// Bytes that it takes of one author at once: half of what is kept, so that whoever keeps to its quota is always pulled
+/// before it is dropped.
+pub const BROADCAST_BURST: u64 = BROADCAST_KEPT_PER_AUTHOR as u64 / 2;
 /// Bytes of one author's broadcasts that are kept for others. The oldest go first.
 pub const BROADCAST_KEPT_PER_AUTHOR: usize = 4 * 1024 * 1024;
 /// Bytes of broadcasts kept in all. Whoever has most of them loses its oldest.

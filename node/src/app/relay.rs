@@ -66,13 +66,10 @@ impl Relay {
         }
     }
 
-    /// The line that a stream belongs to, and whether it is the own one.
-    fn line(&mut self, of: &MemberId, key: StreamKey) -> Option<(&mut Line, bool)> {
+    /// The line that a stream belongs to.
+    fn line(&mut self, of: &MemberId, key: StreamKey) -> Option<&mut Line> {
         let Neighbour { own, theirs, .. } = self.neighbours.get_mut(of)?;
-        if own.stream == Some(key) {
-            return Some((own, true));
-        }
-        (theirs.stream == Some(key)).then_some((theirs, false))
+        [own, theirs].into_iter().find(|line| line.stream == Some(key))
     }
 }
 
@@ -168,7 +165,7 @@ impl App {
         links: &mut Links,
         view: &impl Directory,
     ) -> usize {
-        let Some((line, _)) = self.relay.line(&from, key) else { return 0 };
+        let Some(line) = self.relay.line(&from, key) else { return 0 };
         let read = match links.read(key, budget, line.inlet.fill()) {
             Read::Bytes(read) => read,
             Read::Blocked => return 0,
@@ -178,8 +175,7 @@ impl App {
             }
         };
         let mut checks = 0;
-        loop {
-            let Some((line, _)) = self.relay.line(&from, key) else { break };
+        while let Some(line) = self.relay.line(&from, key) {
             match line.inlet.next() {
                 Ok(Some(frame)) => {
                     checks += usize::from(matches!(frame, Frame::Body(_)));

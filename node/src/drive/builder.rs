@@ -177,7 +177,7 @@ impl<R: Runtime> Builder<R> {
         let config = NodeConfig { identity, addrs, tags, seeds, stored, seed };
         let make = if tape.is_some() { Node::recorded } else { Node::new };
         let node = make(config, clock.origin(), clock.now(clock.origin()))?;
-        let events = Registry::default();
+        let (events, broadcasts) = (Registry::default(), Registry::default());
         let (calls, received) = async_channel::bounded(CALLS_MAX);
         let (runtime, handler, streams) = (self.runtime, self.handler, self.streams);
         let parts = Parts {
@@ -187,6 +187,7 @@ impl<R: Runtime> Builder<R> {
             clock,
             calls: received,
             events: events.clone(),
+            broadcasts: broadcasts.clone(),
             store,
             handler,
             streams,
@@ -196,7 +197,7 @@ impl<R: Runtime> Builder<R> {
         };
         runtime.spawn(Loop::new(parts).run());
         let warnings = loaded.warnings;
-        Ok(Client::new(Facts { id, local_addr, network, clock, warnings, events, pen }, calls))
+        Ok(Client::new(Facts { id, local_addr, network, clock, warnings, events, broadcasts, pen }, calls))
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::{
     MessageStream, STREAM_OPEN_TIMEOUT,
+    broadcasts::{Broadcast, Broadcasts},
     clock::Clock,
     error::{ClientError, Stopped},
     events::{Events, Registry},
     stream::Batch,
 };
 use crate::{
-    app::{Failure, Pen, RequestError, StreamError, StreamId, Verdict},
+    app::{BroadcastError, Failure, Pen, RequestError, StreamError, StreamId, Verdict},
     history::Transition,
     node::Node,
     store::Warning,
@@ -16,9 +17,11 @@ use crate::{
 use async_channel::Sender;
 use futures_channel::oneshot;
 use ifrit_core::{
+    action::Notice,
     crypto::{Hash, Signature},
     event::Command as CoreCommand,
     id::MemberId,
+    limits::BROADCAST_MAX,
     params::NetworkParams,
     time::{Mono, Now},
     view::{Explanation, MemberView, View},
@@ -61,7 +64,8 @@ pub(super) struct Facts {
     pub(super) network: NetworkParams,
     pub(super) clock: Clock,
     pub(super) warnings: Vec<Warning>,
-    pub(super) events: Registry,
+    pub(super) events: Registry<Notice>,
+    pub(super) broadcasts: Registry<Broadcast>,
     pub(super) pen: Pen,
 }
 
@@ -89,6 +93,9 @@ pub(super) type Condition = Box<dyn FnMut(Mono, View<'_>) -> bool + Send>;
 /// Where the answer to a request goes, with who gave it.
 pub(super) type ReplyTo = oneshot::Sender<Result<(MemberId, Vec<u8>), RequestError>>;
 
+/// Where the number of a broadcast goes.
+pub(super) type SaidTo = oneshot::Sender<Result<u64, BroadcastError>>;
+
 /// How a member ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -110,6 +117,7 @@ pub(super) enum Call {
     Receive { id: StreamId, reply: oneshot::Sender<Batch> },
     Query(Box<dyn FnOnce(&Node) + Send>),
     SendAsIs(MemberId, Vec<u8>, oneshot::Sender<bool>),
+    Broadcast(Vec<u8>, SaidTo),
     WaitFor(Condition, oneshot::Sender<()>),
     End { how: End, done: oneshot::Sender<()> },
 }
@@ -267,6 +275,31 @@ impl Client {
         let result = answer.await.unwrap_or(Err(RequestError::Cancelled));
         cancel.calls = None;
         result
+    }
+
+    /// Says `body` to all members, and gives its number in this run. They get it once, in the order in which this member
+    /// says things; this member is not told its own. At most
+    /// [`BROADCAST_MAX`](ifrit_core::limits::BROADCAST_MAX) bytes.
+    ///
+    /// Waits while this member says more than the others take ([`BROADCAST_RATE`](crate::limits::BROADCAST_RATE)). If it
+    /// is dropped, the broadcast was made or it was not.
+    ///
+    /// # Errors
+    /// Nothing was said.
+    pub async fn broadcast(&self, body: impl Into<Vec<u8>>) -> Result<u64, BroadcastError> {
+        let (done, said) = oneshot::channel();
+        let body = body.into();
+        if body.len() > BROADCAST_MAX {
+            return Err(BroadcastError::TooLarge { limit: BROADCAST_MAX });
+        }
+        let call = Call::Broadcast(body, done);
+        self.call(call).await.map_err(|Stopped| BroadcastError::Stopped)?;
+        said.await.unwrap_or(Err(BroadcastError::Stopped))
+    }
+
+    /// What members say to all from now on, bounded; see [`Broadcasts`].
+    pub fn broadcasts(&self) -> Broadcasts {
+        Broadcasts::new(self.shared.facts.broadcasts.queue())
     }
 
     /// Signs the application's bytes with this member's key, in the caller's task: 0.1 ms. Any member can

@@ -11,6 +11,8 @@ use std::{
 
 /// Events kept for one subscriber that does not read. The oldest are dropped beyond it: 10³ members may go up at once.
 pub const EVENTS_MAX: usize = 4_096;
+/// Bytes of broadcasts kept for one subscriber that does not read: what a member takes of one author at once, four times.
+pub const EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// One thing that [`Events`] tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,15 +33,7 @@ pub enum Event {
 /// [`Stream`](futures_util::stream::Stream).
 #[derive(Debug)]
 pub struct Events {
-    queue: Arc<Mutex<Queue>>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    events: VecDeque<Notice>,
-    missed: u64,
-    ended: bool,
-    reader: Option<Waker>,
+    queue: Shared<Notice>,
 }
 
 impl Events {
@@ -50,19 +44,11 @@ impl Events {
 
     /// An event that already waits, if there is one.
     pub fn try_next(&mut self) -> Option<Event> {
-        lock(&self.queue).pop()
+        lock(&self.queue).pop().map(Event::from)
     }
 
     fn poll(&self, cx: &Context<'_>) -> Poll<Option<Event>> {
-        let mut queue = lock(&self.queue);
-        if let Some(event) = queue.pop() {
-            return Poll::Ready(Some(event));
-        }
-        if queue.ended {
-            return Poll::Ready(None);
-        }
-        queue.reader = Some(cx.waker().clone());
-        Poll::Pending
+        poll(&self.queue, cx).map(|item| item.map(Event::from))
     }
 }
 
@@ -74,46 +60,124 @@ impl Stream for Events {
     }
 }
 
-impl Queue {
-    fn pop(&mut self) -> Option<Event> {
+impl From<Item<Notice>> for Event {
+    fn from(item: Item<Notice>) -> Self {
+        match item {
+            Item::Told(notice) => Self::Notice(notice),
+            Item::Lagged(missed) => Self::Lagged { missed },
+        }
+    }
+}
+
+/// What a subscriber gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Item<T> {
+    Told(T),
+    /// So many were dropped before the next one.
+    Lagged(u64),
+}
+
+/// What waits for one subscriber.
+pub(super) type Shared<T> = Arc<Mutex<Queue<T>>>;
+
+/// Something that subscribers are told.
+pub(super) trait Told: Clone {
+    /// Bytes of it that count, beside its place.
+    fn bytes(&self) -> usize;
+}
+
+impl Told for Notice {
+    /// Its place is all that counts: what it holds is small, or shared.
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    waiting: VecDeque<T>,
+    bytes: usize,
+    missed: u64,
+    ended: bool,
+    reader: Option<Waker>,
+}
+
+impl<T: Told> Queue<T> {
+    fn new(ended: bool) -> Self {
+        Self { waiting: VecDeque::new(), bytes: 0, missed: 0, ended, reader: None }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Item<T>> {
         match std::mem::take(&mut self.missed) {
-            0 => self.events.pop_front().map(Event::Notice),
-            missed => Some(Event::Lagged { missed }),
+            0 => self.take().map(Item::Told),
+            missed => Some(Item::Lagged(missed)),
         }
     }
 
-    fn push(&mut self, notice: Notice) {
-        if self.events.len() == EVENTS_MAX {
-            self.events.pop_front();
+    fn take(&mut self) -> Option<T> {
+        let first = self.waiting.pop_front()?;
+        self.bytes -= first.bytes();
+        Some(first)
+    }
+
+    fn push(&mut self, told: T) {
+        self.bytes += told.bytes();
+        self.waiting.push_back(told);
+        while self.waiting.len() > EVENTS_MAX || self.bytes > EVENT_BYTES_MAX {
+            self.take();
             self.missed += 1;
         }
-        self.events.push_back(notice);
     }
+}
+
+/// The next of a subscription; `None` once nothing more will come.
+pub(super) fn poll<T: Told>(queue: &Shared<T>, cx: &Context<'_>) -> Poll<Option<Item<T>>> {
+    let mut queue = lock(queue);
+    if let Some(item) = queue.pop() {
+        return Poll::Ready(Some(item));
+    }
+    if queue.ended {
+        return Poll::Ready(None);
+    }
+    queue.reader = Some(cx.waker().clone());
+    Poll::Pending
 }
 
 /// Everybody who listens. The loop publishes; clients subscribe.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Registry {
-    readers: Arc<Mutex<Readers>>,
+#[derive(Clone, Debug)]
+pub(super) struct Registry<T> {
+    readers: Arc<Mutex<Readers<T>>>,
 }
 
-#[derive(Debug, Default)]
-struct Readers {
-    queues: Vec<Weak<Mutex<Queue>>>,
+#[derive(Debug)]
+struct Readers<T> {
+    queues: Vec<Weak<Mutex<Queue<T>>>>,
     ended: bool,
 }
 
-impl Registry {
+impl<T> Default for Registry<T> {
+    fn default() -> Self {
+        Self { readers: Arc::new(Mutex::new(Readers { queues: Vec::new(), ended: false })) }
+    }
+}
+
+impl Registry<Notice> {
     pub(super) fn subscribe(&self) -> Events {
+        Events { queue: self.queue() }
+    }
+}
+
+impl<T: Told> Registry<T> {
+    pub(super) fn queue(&self) -> Shared<T> {
         let mut readers = lock(&self.readers);
-        let queue = Arc::new(Mutex::new(Queue { ended: readers.ended, ..Queue::default() }));
+        let queue = Arc::new(Mutex::new(Queue::new(readers.ended)));
         readers.queues.retain(|reader| reader.strong_count() > 0);
         readers.queues.push(Arc::downgrade(&queue));
-        Events { queue }
+        queue
     }
 
-    pub(super) fn publish(&self, notice: &Notice) {
-        self.each(|queue| queue.push(notice.clone()));
+    pub(super) fn publish(&self, told: &T) {
+        self.each(|queue| queue.push(told.clone()));
     }
 
     /// Nothing more will come.
@@ -122,7 +186,7 @@ impl Registry {
         self.each(|queue| queue.ended = true);
     }
 
-    fn each(&self, mut change: impl FnMut(&mut Queue)) {
+    fn each(&self, mut change: impl FnMut(&mut Queue<T>)) {
         lock(&self.readers).queues.retain(|reader| {
             let Some(queue) = reader.upgrade() else { return false };
             let waker = {
@@ -139,7 +203,7 @@ impl Registry {
 }
 
 /// Nothing here panics with a lock held and leaves half a change.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -155,7 +219,7 @@ mod tests {
         for _ in 0..EVENTS_MAX + 3 {
             registry.publish(&Notice::SeedsUnreachable);
         }
-        assert_eq!(lock(&events.queue).events.len(), EVENTS_MAX);
+        assert_eq!(lock(&events.queue).waiting.len(), EVENTS_MAX);
         assert_eq!(events.try_next(), Some(Event::Lagged { missed: 3 }));
         for _ in 0..EVENTS_MAX {
             assert_eq!(events.try_next(), Some(Event::Notice(Notice::SeedsUnreachable)));

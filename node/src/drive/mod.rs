@@ -10,6 +10,7 @@
 //! The loop names no runtime: a driver gives it a [`Runtime`], which is all that differs between tokio and smol. The
 //! loop never waits for a peer: what a peer causes is either done at once, queued within a named bound, or dropped.
 
+mod broadcasts;
 mod builder;
 mod client;
 mod clock;
@@ -29,10 +30,11 @@ mod waits;
 mod wire;
 mod work;
 
+pub use broadcasts::{Broadcast, Broadcasts};
 pub use builder::Builder;
 pub use client::{CALLS_MAX, Client, Explained, REQUEST_TIMEOUT};
 pub use error::{ClientError, StartError, Stopped};
-pub use events::{EVENTS_MAX, Event, Events};
+pub use events::{EVENT_BYTES_MAX, EVENTS_MAX, Event, Events};
 pub use handler::{
     CODE_BUSY, CODE_NO_HANDLER, CODE_PANIC, CODE_TIMEOUT, HANDLER_LIMIT, HANDLERS_MAX, HANDLERS_PER_MEMBER,
 };

@@ -2,6 +2,7 @@
 
 use super::{
     Runtime, Socket,
+    broadcasts::Broadcast,
     client::{Call, End},
     clock::Clock,
     error::ClientError,
@@ -11,7 +12,7 @@ use super::{
     record::{Rest, Tape},
     saver::Saver,
     stream::LetGo,
-    waits::{Conditions, Requests},
+    waits::{Conditions, Requests, Sayings},
     wire::Wire,
     work::{Done, Handlers, Lookups, Work},
 };
@@ -23,6 +24,7 @@ use async_channel::{Receiver, RecvError, WeakSender};
 use futures_channel::oneshot;
 use futures_util::{FutureExt, pin_mut, select_biased};
 use ifrit_core::{
+    action::Notice,
     event::{Command, Lane, Refused},
     time::{Mono, Now},
 };
@@ -58,7 +60,9 @@ pub(super) struct Loop<R: Runtime> {
     calls: Receiver<Call>,
     /// A command that the node refused for back-pressure; no other call is taken before it.
     refused: Option<Call>,
-    events: Registry,
+    events: Registry<Notice>,
+    broadcasts: Registry<Broadcast>,
+    sayings: Sayings,
     requests: Requests,
     conditions: Conditions,
     saver: Saver,
@@ -82,7 +86,8 @@ pub(super) struct Parts<R: Runtime> {
     pub(super) node: Node,
     pub(super) clock: Clock,
     pub(super) calls: Receiver<Call>,
-    pub(super) events: Registry,
+    pub(super) events: Registry<Notice>,
+    pub(super) broadcasts: Registry<Broadcast>,
     pub(super) store: Option<Store>,
     pub(super) handler: Option<Handler>,
     pub(super) streams: Option<StreamHandler>,
@@ -126,6 +131,8 @@ impl<R: Runtime> Loop<R> {
             calls: parts.calls,
             refused: None,
             events: parts.events,
+            broadcasts: parts.broadcasts,
+            sayings: Sayings::default(),
             requests: Requests::default(),
             conditions: Conditions::default(),
             saver: Saver::new(parts.store),
@@ -188,6 +195,7 @@ impl<R: Runtime> Loop<R> {
             self.wake();
             self.receive();
             self.take_calls();
+            self.sayings.say(self.now(), &mut self.node);
         }
         // A call may have ended it.
         if self.is_alive() {
@@ -271,7 +279,10 @@ impl<R: Runtime> Loop<R> {
                     self.node.respond(now, token, answer);
                 }
             }
-            event => self.flows.told(now, &mut self.node, &self.work, event),
+            event => match Broadcast::of(event) {
+                Ok(broadcast) => self.broadcasts.publish(&broadcast),
+                Err(event) => self.flows.told(now, &mut self.node, &self.work, event),
+            },
         }
     }
 
@@ -327,6 +338,10 @@ impl<R: Runtime> Loop<R> {
             Call::Query(look) => look(&self.node),
             Call::SendAsIs(to, frame, done) => {
                 _ = done.send(self.node.send_as_is(now, to, Lane::Urgent, &frame));
+            }
+            Call::Broadcast(body, done) => {
+                self.sayings.add(body, done);
+                self.sayings.say(now, &mut self.node);
             }
             Call::WaitFor(condition, met) => self.conditions.add(condition, met),
             Call::End { how: End::Leave, done } if self.phase == Phase::Running => self.leave(now, done),
@@ -402,8 +417,9 @@ impl<R: Runtime> Loop<R> {
             Phase::Leaving(limit) | Phase::Stopping(limit) => Some(limit),
         };
         let again = self.refused.as_ref().map(|_| self.now().mono + REFUSED_RETRY);
-        let soonest = [self.until, limit, again, self.saver.deadline(), self.conditions.deadline()];
-        soonest.into_iter().flatten().min()
+        let waits = [self.saver.deadline(), self.conditions.deadline(), self.sayings.deadline()];
+        let soonest = [self.until, limit, again].into_iter().chain(waits);
+        soonest.flatten().min()
     }
 
     /// Ends with the first thing that comes. Nothing is lost by the others being dropped.
@@ -444,6 +460,7 @@ impl<R: Runtime> Drop for Loop<R> {
             drop(call);
         }
         self.events.end();
+        self.broadcasts.end();
     }
 }
 

@@ -1,13 +1,19 @@
 //! Who waits for what.
 
-use super::client::{Condition, ReplyTo, Ticket};
+use super::client::{Condition, ReplyTo, SaidTo, Ticket};
 use crate::{
-    app::{RequestError, RequestId},
+    app::{BroadcastError, RequestError, RequestId},
     node::Node,
 };
 use futures_channel::oneshot;
-use ifrit_core::{id::MemberId, time::Mono};
-use std::{collections::BTreeMap, time::Duration};
+use ifrit_core::{
+    id::MemberId,
+    time::{Mono, Now},
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 /// Between looks at the conditions of [`Client::wait_for`](super::Client::wait_for) when nothing is told.
 const CONDITION_PERIOD: Duration = Duration::from_millis(100);
@@ -82,6 +88,52 @@ impl Conditions {
         self.waiting.retain_mut(|(_, met)| !met.is_canceled());
         for (_, met) in self.waiting.extract_if(.., |(condition, _)| condition(now, node.view())) {
             _ = met.send(());
+        }
+    }
+}
+
+/// Broadcasts that wait until the others take more of this member. Each is a caller's future; beyond
+/// [`SAYINGS_MAX`] callers are told that there is no room.
+#[derive(Default)]
+pub(super) struct Sayings {
+    waiting: VecDeque<(Vec<u8>, SaidTo)>,
+    /// When to try again.
+    due: Option<Mono>,
+}
+
+/// Broadcasts that wait at a time: 16 MiB.
+const SAYINGS_MAX: usize = 256;
+
+impl Sayings {
+    pub(super) fn add(&mut self, body: Vec<u8>, done: SaidTo) {
+        if self.waiting.len() < SAYINGS_MAX {
+            self.waiting.push_back((body, done));
+        } else {
+            _ = done.send(Err(BroadcastError::Busy { wait: Duration::from_secs(1) }));
+        }
+    }
+
+    /// When to call [`Sayings::say`].
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        self.due
+    }
+
+    /// Says what there is room for, in the order in which it was asked for, but for those whose caller has gone.
+    pub(super) fn say(&mut self, now: Now, node: &mut Node) {
+        if self.due.is_some_and(|due| due > now.mono) {
+            return;
+        }
+        self.due = None;
+        self.waiting.retain(|(_, done)| !done.is_canceled());
+        while let Some((body, _)) = self.waiting.front() {
+            let said = node.broadcast(now, body);
+            if let Err(BroadcastError::Busy { wait }) = said {
+                self.due = Some(now.mono + wait);
+                return;
+            }
+            if let Some((_, done)) = self.waiting.pop_front() {
+                _ = done.send(said);
+            }
         }
     }
 }

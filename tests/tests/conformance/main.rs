@@ -3,6 +3,7 @@
 //! Real sockets on the loopback interface, real certificates, real files. Nothing sleeps for a guess: everything waits
 //! for a condition, within a generous limit.
 
+mod broadcast;
 mod cluster;
 mod driver;
 mod embedded;
@@ -33,6 +34,10 @@ macro_rules! on_both_drivers {
 }
 
 on_both_drivers![
+    broadcast::a_broadcast_reaches_all_once_and_in_its_authors_order,
+    broadcast::who_comes_later_hears_what_was_said_before,
+    broadcast::an_author_that_restarts_says_on_in_a_new_run,
+    broadcast::who_says_too_much_waits_and_loses_nothing,
     lifecycle::a_member_knows_itself_and_stops,
     lifecycle::dropping_the_last_client_stops_the_member,
     lifecycle::every_call_after_the_stop_says_so,
