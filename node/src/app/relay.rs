@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     crypto::RingVerifier,
-    limits::BROADCAST_CHECK_COST,
+    limits::{BROADCAST_CHECK_COST, BROADCAST_DEAF_MAX},
     link::{LinkKey, Links, Read, Reset, StreamKey},
     node::NodeEvent,
 };
@@ -48,8 +48,10 @@ struct Neighbour {
 pub(super) struct Relay {
     pub(super) casts: Broadcasts,
     neighbours: BTreeMap<MemberId, Neighbour>,
-    /// Those whose stream has broken, and until when there is none.
+    /// Those whose stream has broken, and until when this member opens none.
     broken: BTreeMap<MemberId, Mono>,
+    /// Those who said what is no frame, and until when theirs are turned away.
+    barred: BTreeMap<MemberId, Mono>,
     /// When to look who the neighbours are.
     look_at: Mono,
     delta: Duration,
@@ -61,6 +63,7 @@ impl Relay {
             casts: Broadcasts::new(*pen.network(), pen.me()),
             neighbours: BTreeMap::new(),
             broken: BTreeMap::new(),
+            barred: BTreeMap::new(),
             look_at: Mono::default(),
             delta: Duration::from_millis(pen.network().delta_ms.into()),
         }
@@ -118,6 +121,7 @@ impl App {
     pub(super) fn look_for_neighbours(&mut self, now: Now, links: &Links, view: &impl Directory) {
         self.relay.look_at = now.mono + self.relay.delta / 8;
         self.relay.broken.retain(|_, until| *until > now.mono);
+        self.relay.barred.retain(|_, until| *until > now.mono);
         for id in view.neighbours() {
             self.talk_to(now, id, links);
         }
@@ -133,23 +137,25 @@ impl App {
         self.relay.casts.up(now.mono, id);
     }
 
-    /// A neighbour has opened its stream.
+    /// A neighbour has opened its stream. If there was one, it begins anew.
     pub(super) fn relay_opened(
         &mut self,
         now: Now,
         key: StreamKey,
         from: MemberId,
-        links: &Links,
+        links: &mut Links,
         view: &impl Directory,
     ) -> Option<Owner> {
-        if !view.admits(&from) || !view.is_neighbour(&from) {
+        if !view.admits(&from) || !view.is_neighbour(&from) || self.relay.barred.contains_key(&from) {
             return None;
         }
+        let is_old = |old: &Neighbour| old.link != key.link || old.theirs.stream.is_some();
+        if self.relay.neighbours.get(&from).is_some_and(is_old) {
+            self.forget_neighbour(now, from, links, view);
+        }
+        self.relay.broken.remove(&from);
         self.talk_to(now, from, links);
-        let neighbour = self.relay.neighbours.get_mut(&from)?;
-        if neighbour.link != key.link || neighbour.theirs.stream.is_some() {
-            return None;
-        }
+        let neighbour = self.relay.neighbours.get_mut(&from).filter(|now| now.link == key.link)?;
         neighbour.theirs.stream = Some(key);
         self.streams.queue(key);
         Some(Owner::Relay(from))
@@ -185,6 +191,7 @@ impl App {
                 Err(_) => {
                     links.counters.broadcast_garbage += 1;
                     self.hang_up(now, from, links, view);
+                    self.relay.barred.insert(from, now.mono + BROADCAST_DEAF_MAX);
                     break;
                 }
             }
@@ -248,14 +255,19 @@ impl App {
         self.events.push_back(event);
     }
 
-    /// A stream of a neighbour's has ended: there is none for a while, nor what was said over it.
+    /// A stream of a neighbour's has ended: this member opens none for a while.
     fn hang_up(&mut self, now: Now, id: MemberId, links: &mut Links, view: &impl Directory) {
+        self.forget_neighbour(now, id, links, view);
+        self.relay.broken.insert(id, now.mono + self.relay.delta);
+    }
+
+    /// What was said over both streams is void, and they are over.
+    fn forget_neighbour(&mut self, now: Now, id: MemberId, links: &mut Links, view: &impl Directory) {
         let Some(neighbour) = self.relay.neighbours.remove(&id) else { return };
         for key in [neighbour.own.stream, neighbour.theirs.stream].into_iter().flatten() {
             self.streams.remove(key);
             links.abandon(key, Reset::Dropped);
         }
-        self.relay.broken.insert(id, now.mono + self.relay.delta);
         self.relay.casts.down(now.mono, &id, &Eye(view));
     }
 

@@ -132,3 +132,23 @@ fn who_is_no_ring_neighbour_is_turned_away_and_tries_again() {
     world.end(2).view.near.push(1);
     until_all_have(&mut world, 1, 1);
 }
+
+/// Each turns the other's stream away while its own wait lasts: they must not do so for ever.
+#[test]
+fn two_that_hang_up_one_after_the_other_find_each_other_again() {
+    let mut world = circle(2);
+    let delta = world.end(1).app.relay.delta;
+    for n in [1, 2] {
+        let now = world.at();
+        let end = world.end(n);
+        end.app.hang_up(now, id(3 - n), &mut end.links, &end.view);
+        world.run(delta / 2);
+    }
+    for n in [1, 2] {
+        say(&mut world, n, &0u64.to_be_bytes());
+    }
+    let before = world.now;
+    until_all_have(&mut world, 1, 1);
+    until_all_have(&mut world, 2, 1);
+    assert!(world.now.since(before) < Duration::from_secs(20), "at the next look at the latest");
+}
