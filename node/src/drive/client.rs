@@ -112,7 +112,7 @@ pub(super) enum Call {
     RequestAddr { ticket: Ticket, to: SocketAddr, body: Vec<u8>, timeout: Duration, reply: ReplyTo },
     Cancel(Ticket),
     OpenStream { to: MemberId, timeout: Duration, reply: oneshot::Sender<Result<MessageStream, StreamError>> },
-    Send { id: StreamId, message: Vec<u8>, done: oneshot::Sender<Result<(), StreamError>> },
+    Send { id: StreamId, message: Vec<u8>, as_is: bool, done: oneshot::Sender<Result<(), StreamError>> },
     Finish { id: StreamId, done: oneshot::Sender<Result<(), StreamError>> },
     Receive { id: StreamId, reply: oneshot::Sender<Batch> },
     Query(Box<dyn FnOnce(&Node) + Send>),

@@ -32,10 +32,10 @@ const BATCH_BYTES: usize = 64 * 1024;
 /// Streams that may go on when one has given room back.
 const WAKE_PER_RELEASE: usize = 8;
 
-type Reply<T> = oneshot::Sender<Result<T, StreamError>>;
+pub(super) type Reply<T> = oneshot::Sender<Result<T, StreamError>>;
 
 /// A message that leaves.
-struct Leaving {
+pub(super) struct Leaving {
     prefix: [u8; PREFIX],
     message: Vec<u8>,
     /// Of both.
@@ -44,6 +44,12 @@ struct Leaving {
 }
 
 impl Leaving {
+    /// `as_is`: without its length.
+    pub(super) fn new(message: Vec<u8>, as_is: bool, done: Reply<()>) -> Self {
+        let prefix = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
+        Self { prefix, message, written: if as_is { PREFIX } else { 0 }, done }
+    }
+
     fn rest(&self) -> &[u8] {
         match self.written.checked_sub(PREFIX) {
             Some(written) => &self.message[written..],
@@ -201,21 +207,13 @@ impl Flows {
     }
 
     /// A program has a message to send.
-    pub(super) fn send(
-        &mut self,
-        now: Now,
-        node: &mut Node,
-        id: StreamId,
-        message: Vec<u8>,
-        done: Reply<()>,
-    ) {
-        let prefix = u32::try_from(message.len()).expect("at most STREAM_MESSAGE_MAX").to_be_bytes();
+    pub(super) fn send(&mut self, now: Now, node: &mut Node, id: StreamId, leaving: Leaving) {
         match self.all.get_mut(&id) {
-            Some(Flow { over: None, leaving, .. }) => {
-                *leaving = Some(Leaving { prefix, message, written: 0, done });
+            Some(Flow { over: None, leaving: place, .. }) => {
+                *place = Some(leaving);
                 self.write(now, node, id);
             }
-            other => refuse(other, done),
+            other => refuse(other, leaving.done),
         }
     }
 

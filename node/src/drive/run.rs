@@ -7,7 +7,7 @@ use super::{
     clock::Clock,
     error::ClientError,
     events::Registry,
-    flows::Flows,
+    flows::{Flows, Leaving},
     handler::{Handler, StreamHandler},
     record::{Rest, Tape},
     saver::Saver,
@@ -332,7 +332,10 @@ impl<R: Runtime> Loop<R> {
             Call::OpenStream { to, timeout, reply } => {
                 self.flows.open(now, &mut self.node, to, timeout, reply);
             }
-            Call::Send { id, message, done } => self.flows.send(now, &mut self.node, id, message, done),
+            Call::Send { id, message, as_is, done } => {
+                let leaving = Leaving::new(message, as_is, done);
+                self.flows.send(now, &mut self.node, id, leaving);
+            }
             Call::Finish { id, done } => self.flows.finish(now, &mut self.node, id, done),
             Call::Receive { id, reply } => self.flows.receive(now, &mut self.node, id, reply),
             Call::Query(look) => look(&self.node),

@@ -160,7 +160,16 @@ impl StreamSender {
             return Err(StreamError::TooLarge { limit: STREAM_MESSAGE_MAX });
         }
         self.settle().await?;
-        self.give(|id, done| Call::Send { id, message, done }).await?;
+        self.give(|id, done| Call::Send { id, message, as_is: false, done }).await?;
+        self.settle().await
+    }
+
+    /// Sends bytes that need not be a message. For tests of what the other side makes of them: it can do no more than a
+    /// peer that breaks the rules does anyway.
+    #[doc(hidden)]
+    pub async fn send_as_is(&mut self, message: Vec<u8>) -> Result<(), StreamError> {
+        self.settle().await?;
+        self.give(|id, done| Call::Send { id, message, as_is: true, done }).await?;
         self.settle().await
     }
 

@@ -22,7 +22,7 @@ use ifrit_core::{
     id::MemberId,
     member::Member,
     seed::Seed,
-    time::Mono,
+    time::{Mono, Now},
 };
 use ifrit_node::{
     identity::Identity,
@@ -60,6 +60,8 @@ pub(crate) struct Whole {
     chance: Chance,
     /// UDP packets sent to each address: counters of fault decisions.
     sent: BTreeMap<SocketAddr, u64>,
+    /// What its application was told and has not heard, news of members aside.
+    told: Vec<NodeEvent>,
 }
 
 /// Where virtual time begins: nothing else of the real clock is used.
@@ -88,7 +90,8 @@ impl World {
         let provider = Arc::new(tls::provider());
         let node = chance.during(|| Node::with_provider(config, origin, now, provider));
         let node = node.expect("the world's identities and clocks are right");
-        self.nodes[index].whole = Some(Box::new(Whole { node, chance, sent: BTreeMap::new() }));
+        self.nodes[index].whole =
+            Some(Box::new(Whole { node, chance, sent: BTreeMap::new(), told: Vec::new() }));
         self.drain_whole(index);
     }
 
@@ -120,6 +123,20 @@ impl World {
             whole.chance.during(|| whole.node.send_as_is(now, to, lane, frame));
             self.drain_whole(index);
         }
+    }
+
+    /// Lets the application of a whole member do something; `None` if it does not run.
+    pub fn on_node<T>(&mut self, index: usize, act: impl FnOnce(&mut Node, Now) -> T) -> Option<T> {
+        let now = self.nodes[index].clock.at(self.now);
+        let whole = self.nodes[index].whole.as_mut()?;
+        let done = whole.chance.during(|| act(&mut whole.node, now));
+        self.drain_whole(index);
+        Some(done)
+    }
+
+    /// What the application of a whole member was told since this was asked last, news of members aside.
+    pub fn told(&mut self, index: usize) -> Vec<NodeEvent> {
+        self.nodes[index].whole.as_mut().map(|whole| std::mem::take(&mut whole.told)).unwrap_or_default()
     }
 
     fn input(&mut self, index: usize, input: Input<'_>) -> Result<(), Refused> {
@@ -155,7 +172,7 @@ impl World {
                 Output::Resolve { seed, name } => resolved = Some((seed, name.parse().ok())),
                 Output::Persist { seq, what } => self.save_whole(index, seq, what),
                 Output::Notify(NodeEvent::Member(notice)) => self.observe(index, notice),
-                Output::Notify(_) => {}
+                Output::Notify(event) => whole.told.push(event),
                 Output::Wait { until, .. } => return self.plan_wake(index, until),
             }
             if let Some((seed, addr)) = resolved {

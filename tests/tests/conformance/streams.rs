@@ -11,8 +11,10 @@ use futures_util::{
 use ifrit_core::{id::MemberId, view::State};
 use ifrit_node::{
     app::{Failure, StreamError},
-    drive::{CODE_DROPPED, CODE_NO_HANDLER, CODE_PANIC, Client, MessageStream, Service},
-    limits::{STREAM_MESSAGE_MAX, STREAMS_PER_PEER},
+    drive::{
+        CODE_BUSY, CODE_DROPPED, CODE_NO_HANDLER, CODE_PANIC, CODE_TOO_LARGE, Client, MessageStream, Service,
+    },
+    limits::{STREAM_MESSAGE_MAX, STREAMS_FROM_PEER, STREAMS_PER_PEER},
 };
 use std::{
     future::{Future, pending},
@@ -338,6 +340,62 @@ pub(crate) async fn a_message_over_the_limit_is_not_sent<D: Driver>() {
     // The stream goes on.
     send::<D>(&mut stream, b"small").await;
     assert_eq!(recv::<D>(&mut stream).await, Ok(Some(b"small".to_vec())));
+    cluster.stop::<D>().await;
+}
+
+/// Tells what it makes of the first message.
+async fn tell(mut stream: MessageStream) {
+    let told = format!("{:?}", stream.recv().await);
+    stream.send(told).await.ok();
+    stream.finish().await.ok();
+}
+
+pub(crate) async fn a_peer_that_closes_within_a_message_is_cut_off<D: Driver>() {
+    let (cluster, opener, to) = pair::<D, _, _>(tell).await;
+    for broken in [&[0, 0][..], &[0, 0, 0, 9, 1, 2, 3]] {
+        let (mut sender, mut receiver) = open::<D>(&opener, to).await.split();
+        D::within("a send", sender.send_as_is(broken.to_vec())).await.expect("it is taken");
+        D::within("a finish", sender.finish()).await.expect("it has it");
+        let told = D::within("a message", receiver.recv()).await;
+        assert_eq!(told, Ok(Some(b"Err(Cut)".to_vec())));
+    }
+    cluster.stop::<D>().await;
+}
+
+pub(crate) async fn a_length_over_the_limit_ends_the_stream_before_a_byte_of_it<D: Driver>() {
+    let (cluster, opener, to) = pair::<D, _, _>(tell).await;
+    for length in [STREAM_MESSAGE_MAX as u32 + 1, u32::MAX] {
+        let (mut sender, mut receiver) = open::<D>(&opener, to).await.split();
+        D::within("a send", sender.send_as_is(length.to_be_bytes().to_vec())).await.expect("it is taken");
+        let told = D::within("a message", receiver.recv()).await;
+        let error = StreamError::TooLarge { limit: STREAM_MESSAGE_MAX };
+        assert_eq!(told, Ok(Some(format!("Err({error:?})").into_bytes())));
+        let stopped = async {
+            loop {
+                if let Err(error) = sender.send("?").await {
+                    return error;
+                }
+            }
+        };
+        assert_eq!(D::within("a stop", stopped).await, StreamError::Reset { code: CODE_TOO_LARGE });
+    }
+    cluster.stop::<D>().await;
+}
+
+pub(crate) async fn handlers_that_never_return_are_bounded<D: Driver>() {
+    let (cluster, opener, to) = pair::<D, _, _>(|mut stream: MessageStream| async move {
+        stream.send("here").await.ok();
+        pending().await
+    })
+    .await;
+    for n in 0..STREAMS_FROM_PEER {
+        let mut stream = open::<D>(&opener, to).await;
+        assert_eq!(recv::<D>(&mut stream).await, Ok(Some(b"here".to_vec())), "{n}");
+        // Given up, it goes; its handler does not.
+    }
+    let mut stream = open::<D>(&opener, to).await;
+    assert_eq!(recv::<D>(&mut stream).await, Err(StreamError::Reset { code: CODE_BUSY }));
+    cluster.complete::<D>().await;
     cluster.stop::<D>().await;
 }
 

@@ -129,7 +129,9 @@ impl Broadcasts {
         let mut again = now + self.delta;
         let (mut from, mut is_next) = (next, true);
         for _ in 0..BROADCAST_WINDOW {
-            let Some(sequence) = fetch.next_offered(from, |_| true) else { break };
+            // Nobody gets to the last number, but anybody can say it.
+            let offered = fetch.next_offered(from, |_| true).filter(|sequence| *sequence < u64::MAX);
+            let Some(sequence) = offered else { break };
             from = sequence + 1;
             if fetch.waiting.contains_key(&sequence) {
                 continue;
