@@ -370,7 +370,7 @@ impl Member {
             mark!(R16More);
             if self.contacts.is_settled(&self.links, now.mono) && self.contacts.pool.is_empty() {
                 self.contacts.kept.values_mut().for_each(|kept| kept.tried = false);
-                self.meet_callers(now.mono);
+                self.meet_others(now.mono);
             }
             self.contacts.next_draw = now.mono + self.state.params.delta * 2;
             self.contacts.draw(self.state.params.contacts, &mut self.rng);

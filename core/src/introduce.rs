@@ -6,9 +6,9 @@
 //! start together through one seed feed each other. Those introduced never count among the c contacts: they only stand in
 //! for the one that named them, so that such a newcomer is joined `Unconfirmed`, and goes on trying.
 //!
-//! **R16, callers.** A member of whose own contacts none answers takes those that call it in their place: it comes back with a
-//! disk on which everybody has gone since, and others, who hold it out, try it now and then (heal). They count as
-//! introduced.
+//! **R16, others.** A member of whose own contacts none answers takes those that call it in their place, and c of those of whom it
+//! has heard, others when these do not answer either: its disk may know only members that have gone since, or its seed may crash
+//! on its first words. Others, who hold it out, try it now and then (heal). All these count as introduced.
 
 use crate::{
     action::HangUp,
@@ -168,11 +168,18 @@ impl Member {
         }
     }
 
-    /// Nobody else answers: whoever calls is as good as introduced.
-    pub(crate) fn meet_callers(&mut self, now: Mono) {
-        for (caller, link) in self.links.iter_mut().filter(|(_, link)| !link.dialed) {
-            if !self.contacts.is_contact(caller) {
-                self.contacts.introduced.name(*caller, brief(caller));
+    /// Nobody whom this member knows by itself answers: whoever calls is as good as introduced, and so are a few others.
+    pub(crate) fn meet_others(&mut self, now: Mono) {
+        self.contacts.introduced.members.retain(|_, standing| standing.met || !standing.tried);
+        let is_stranger = |id: &&MemberId| !self.contacts.is_contact(id) && **id != self.me;
+        let live = self.state.roster.iter().filter(|(_, ix)| !self.state.is_out(*ix)).map(|(id, _)| id);
+        let mut heard: Vec<MemberId> = live.filter(is_stranger).copied().collect();
+        self.rng.draw(&mut heard, self.state.params.contacts);
+        let callers = self.links.iter().filter(|(_, link)| !link.dialed).map(|(id, _)| id);
+        let callers: Vec<MemberId> = callers.filter(is_stranger).copied().collect();
+        for who in callers.into_iter().chain(heard) {
+            self.contacts.introduced.name(who, brief(&who));
+            if let Some(link) = self.links.get_mut(&who) {
                 link.useful = now;
             }
         }

@@ -1,7 +1,7 @@
 //! What a test does to a world.
 
 use crate::{
-    brain::Birth,
+    brain::{self, Birth},
     full::Stack,
     happen::{Happening, What},
     node::{Clock, Disk, Fate},
@@ -42,13 +42,22 @@ impl World {
         match self.setup.stack {
             Stack::Node => self.start_whole(node),
             Stack::Core => {
+                let from_disk = !birth.stored.records.is_empty();
                 process.brain = Some((self.setup.bear)(birth));
+                self.nodes[node].kept = if from_disk { self.known_to(node) } else { Vec::new() };
                 self.drain(node);
             }
         }
         if self.nodes[node].liar.is_some() {
             self.later(node, self.now, What::Scheme);
         }
+    }
+
+    /// All others whose records a member holds, if it is the core.
+    fn known_to(&self, node: usize) -> Vec<usize> {
+        let Some(member) = self.brain(node).and_then(brain::member_of) else { return Vec::new() };
+        let view = member.view();
+        view.members().map(|known| self.index(&known.id)).filter(|known| *known != node).collect()
     }
 
     /// What a process has when it begins its next life now.

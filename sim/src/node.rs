@@ -34,6 +34,8 @@ pub(crate) struct Node {
     pub(crate) disk: Disk,
     /// It began this life with a view of an earlier one.
     pub(crate) had_records: bool,
+    /// Whom its disk knew then.
+    pub(crate) kept: Vec<usize>,
     /// Seed number to member.
     pub(crate) seeds: Vec<usize>,
     pub(crate) ends: BTreeMap<usize, End>,

@@ -217,6 +217,7 @@ impl World {
             correct: true,
             disk: Disk::default(),
             had_records: false,
+            kept: Vec::new(),
             seeds: if index == 0 { Vec::new() } else { vec![0] },
             ends: BTreeMap::new(),
             connecting: BTreeMap::new(),
@@ -330,6 +331,12 @@ impl World {
     /// Whether it had a view on its disk when it started.
     pub fn had_records(&self, index: usize) -> bool {
         self.nodes[index].had_records
+    }
+
+    /// Whom a member knew when it started: its seeds, and all on its disk.
+    pub fn contacts(&self, index: usize) -> impl Iterator<Item = usize> {
+        let node = &self.nodes[index];
+        node.seeds.iter().chain(&node.kept).copied()
     }
 
     /// How often each member has dialled each other as such, not as a seed.

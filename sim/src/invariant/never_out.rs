@@ -1,7 +1,7 @@
 //! A correct, connected member is never out of a correct view longer than the bound (DESIGN section 7; the promise, R17).
 
 use super::{Found, Invariant, overdue::Overdue};
-use crate::run::{Fact, Scene};
+use crate::run::Scene;
 use ifrit_core::{certificate::Certificate, time::Mono, view::State};
 
 #[derive(Debug, Default)]
@@ -40,16 +40,15 @@ fn is_gray(scene: &Scene<'_>, member: usize) -> bool {
     own == Some(State::Gray) && scene.truth.facts[member].trouble != Mono(0)
 }
 
-/// Whether it is a newcomer without a correct contact that runs where packets reach it: it is not joined, by R16, and nobody can
-/// know of it. The only seed of a boot may lie, or crash before everybody has spoken to it.
+/// Whether it is not joined and knew no correct member that runs where packets reach it when it started: it is not joined, by R16,
+/// and nobody need know of it soon. The only seed of a boot may lie, or crash before everybody has spoken to it; all on a
+/// disk may have crashed, and then others try it now and then (heal).
 fn is_lost(scene: &Scene<'_>, member: usize) -> bool {
-    let fact = |seed: &usize| &scene.truth.facts[*seed];
-    let answers = |seed: &usize| {
-        let Fact { correct, left, .. } = fact(seed);
-        *correct && left.is_none() && fact(seed).runs() && scene.truth.connected(member, *seed)
+    let answers = |contact: usize| {
+        let fact = &scene.truth.facts[contact];
+        fact.correct && fact.runs() && fact.left.is_none() && scene.truth.connected(member, contact)
     };
-    let joined = scene.view(member).is_some_and(|view| view.joined());
-    !joined && !scene.world.had_records(member) && !scene.world.seeds(member).iter().any(answers)
+    scene.view(member).is_some_and(|view| !view.joined()) && !scene.world.contacts(member).any(answers)
 }
 
 /// Whether its certificate has ended, or may have by some clock.

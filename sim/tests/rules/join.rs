@@ -7,7 +7,7 @@ use ifrit_core::{
 use ifrit_sim::{
     Setup, World,
     tamper::{Hand, Tamper, Wire},
-    wire::redirect,
+    wire::{Bundle, redirect},
 };
 
 #[test]
@@ -90,16 +90,16 @@ fn r16_an_unconfirmed_member_goes_on_trying_its_other_seeds() {
     assert!(confirmed.is_some(), "three contacts were synchronised with");
 }
 
-/// Names these to whoever walks with it, and says nothing else about them.
+/// Names these to whoever walks with it, on this lane.
 #[derive(Debug)]
-struct Namer(Vec<MemberId>);
+struct Namer(Lane, Vec<MemberId>);
 
 impl Tamper for Namer {
     fn sends(&mut self, hand: &mut Hand<'_>, to: MemberId, wire: Wire<'_>) -> bool {
         if let Wire::Frame(_, frame) = wire
             && frame.first() == Some(&FRAME_WALK_TELL)
         {
-            hand.frame(to, Lane::Records, redirect(&self.0, 7));
+            hand.frame(to, self.0, redirect(&self.1, 7));
         }
         true
     }
@@ -111,7 +111,7 @@ fn r16_a_contact_that_names_the_others_keeps_none_of_them_from_counting() {
         let mut world = World::converged(Setup { newcomers: 1, ..Setup::new(8, seed).rings(7) });
         let (liar, newcomer, others) = (1, 8, [2, 3]);
         world.mark_liar(liar);
-        world.corrupt(liar, Box::new(Namer(others.map(|other| world.id(other)).to_vec())));
+        world.corrupt(liar, Box::new(Namer(Lane::Records, others.map(|other| world.id(other)).to_vec())));
         // The liar's word is there before the others are: they take their time.
         others.iter().for_each(|other| world.net.member_delay[*other] = s(1) / 5);
         world.set_seeds(newcomer, vec![liar, 2, 3]);
@@ -141,6 +141,41 @@ fn r16_whom_no_contact_answers_joins_through_those_that_call() {
         assert!(world.member(member).view().unconfirmed(), "seed {seed}: they may be liars");
         world.run_for(s(10));
         assert!(world.settled(), "seed {seed}: {}", world.explain());
+    }
+}
+
+/// Hears nothing of this member, and so tells nobody of it.
+#[derive(Debug)]
+struct Deaf(MemberId);
+
+impl Tamper for Deaf {
+    fn hears(&mut self, _: &mut Hand<'_>, from: MemberId, _: Wire<'_>) -> bool {
+        from != self.0
+    }
+}
+
+#[test]
+fn r16_whose_seed_crashes_on_its_first_words_joins_through_those_of_whom_it_heard() {
+    for seed in 1..=3 {
+        let mut world = World::converged(Setup { newcomers: 1, ..Setup::new(8, seed).rings(7) });
+        let (newcomer, only) = (8, 5);
+        world.corrupt(only, Box::new(Deaf(world.id(newcomer))));
+        world.set_seeds(newcomer, vec![only]);
+        world.start(newcomer);
+        world.run_until_condition(s(5), |world| !world.linked(newcomer).is_empty()).unwrap();
+        let words = [1, 2].map(|other| {
+            let (id, view) = (world.id(other), world.member(only).view());
+            let bundle = Bundle::of(id).certificate(world.certificate(other));
+            Bundle { note: view.note(&id).map(<[u8]>::to_vec), ..bundle }
+        });
+        world.show(only, newcomer, &words);
+        world.run_for(s(1) / 20);
+        world.crash(only);
+        let joined = world.run_until_condition(s(120), |world| world.member(newcomer).view().joined());
+        assert!(joined.is_some(), "seed {seed}: it has heard of the others");
+        assert!(world.member(newcomer).view().unconfirmed(), "seed {seed}: they may be liars");
+        world.run_for(s(20));
+        assert_eq!(world.live_view(newcomer).len(), 8, "seed {seed}: {}", world.explain());
     }
 }
 
