@@ -91,7 +91,7 @@ impl Gossip {
 }
 
 impl Member {
-    pub(crate) fn on_frame(&mut self, from: MemberId, bytes: &[u8], now: Now) {
+    pub(crate) fn on_frame(&mut self, from: MemberId, lane: Lane, bytes: &[u8], now: Now) {
         let Some(link) = self.links.get_mut(&from) else {
             return; // of a link that is gone here
         };
@@ -101,7 +101,7 @@ impl Member {
             Ok(Frame::Hello(hello)) => self.on_hello(from, hello, now),
             Ok(Frame::Records(bundles)) => self.on_records(from, &bundles, now),
             Ok(Frame::Announce(summaries)) => self.on_announce(from, &summaries, now),
-            Ok(Frame::Redirect(summaries)) => self.on_redirect(from, &summaries),
+            Ok(Frame::Redirect(summaries)) => self.on_redirect(from, lane, &summaries),
             Ok(Frame::Want(wants)) => self.on_want(from, &wants, now),
             Ok(Frame::Ask(ask)) => self.on_ask(from, &ask),
             Ok(Frame::Tell(tell)) => self.on_tell(from, &tell, now),
@@ -344,8 +344,11 @@ impl Member {
         summaries.iter().for_each(|summary| self.consider_summary(from, summary));
     }
 
-    fn on_redirect(&mut self, from: MemberId, summaries: &[Summary]) {
-        self.on_introduction(from, summaries);
+    fn on_redirect(&mut self, from: MemberId, lane: Lane, summaries: &[Summary]) {
+        // In a walk it says "mine": nobody is named in the peer's place.
+        if lane != Lane::Walk {
+            self.on_introduction(from, summaries);
+        }
         summaries.iter().for_each(|summary| self.consider_summary(from, summary));
     }
 

@@ -241,7 +241,7 @@ impl Member {
         (self.verifies, self.signs) = (VERIFIES_PER_EVENT, SIGNS_PER_EVENT);
         match event {
             Event::Datagram { from, bytes } => self.on_datagram(from, bytes, now),
-            Event::Frame { from, lane: _, bytes } => self.on_frame(from, bytes, now),
+            Event::Frame { from, lane, bytes } => self.on_frame(from, lane, bytes, now),
             Event::LinkUp { member, certificate } => self.on_link_up(member, certificate, now),
             Event::LinkDown { member } => self.on_link_down(member),
             Event::SeedUp { seed, member } => self.on_seed_up(seed, member, now),

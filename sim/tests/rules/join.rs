@@ -144,6 +144,23 @@ fn r16_whom_no_contact_answers_joins_through_those_that_call() {
     }
 }
 
+#[test]
+fn r16_what_a_walk_tells_of_is_no_introduction() {
+    let dials = |lane| {
+        let mut world = World::converged(Setup { newcomers: 1, ..Setup::new(8, 1).rings(7) });
+        let (newcomer, told) = (8, [4, 5]);
+        world.corrupt(1, Box::new(Namer(lane, told.map(|other| world.id(other)).to_vec())));
+        world.crash(2);
+        world.set_seeds(newcomer, vec![1, 2]);
+        world.start(newcomer);
+        world.run_for(s(5));
+        assert!(!world.member(newcomer).view().joined(), "it waits for its other seed");
+        told.map(|other| world.dials(newcomer, other))
+    };
+    assert_eq!(dials(Lane::Records), [1, 1], "in place of the one who names them");
+    assert_eq!(dials(Lane::Walk), [0, 0]);
+}
+
 /// Hears nothing of this member, and so tells nobody of it.
 #[derive(Debug)]
 struct Deaf(MemberId);
