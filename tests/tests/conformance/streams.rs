@@ -383,20 +383,26 @@ pub(crate) async fn a_length_over_the_limit_ends_the_stream_before_a_byte_of_it<
 }
 
 pub(crate) async fn handlers_that_never_return_are_bounded<D: Driver>() {
-    let (cluster, opener, to) = pair::<D, _, _>(|mut stream: MessageStream| async move {
-        stream.send("here").await.ok();
-        pending().await
-    })
-    .await;
-    for n in 0..STREAMS_FROM_PEER {
+    // One that keeps its stream, and one that does not even need it.
+    for kept in [true, false] {
+        let (cluster, opener, to) = pair::<D, _, _>(move |mut stream: MessageStream| async move {
+            stream.send("here").await.ok();
+            stream.finish().await.ok();
+            let _kept = kept.then_some(stream);
+            pending().await
+        })
+        .await;
+        for n in 0..STREAMS_FROM_PEER {
+            let mut stream = open::<D>(&opener, to).await;
+            assert_eq!(recv::<D>(&mut stream).await, Ok(Some(b"here".to_vec())), "{n}");
+            // Given up, it goes; its handler does not.
+        }
         let mut stream = open::<D>(&opener, to).await;
-        assert_eq!(recv::<D>(&mut stream).await, Ok(Some(b"here".to_vec())), "{n}");
-        // Given up, it goes; its handler does not.
+        let refused = if kept { StreamError::Refused } else { StreamError::Reset { code: CODE_BUSY } };
+        assert_eq!(recv::<D>(&mut stream).await, Err(refused));
+        cluster.complete::<D>().await;
+        cluster.stop::<D>().await;
     }
-    let mut stream = open::<D>(&opener, to).await;
-    assert_eq!(recv::<D>(&mut stream).await, Err(StreamError::Reset { code: CODE_BUSY }));
-    cluster.complete::<D>().await;
-    cluster.stop::<D>().await;
 }
 
 pub(crate) async fn who_is_not_there_is_told_at_once<D: Driver>() {
