@@ -3,6 +3,9 @@
 //! A message is its length (u32, big-endian) and its bytes. One that arrives is read only while its program asks for it,
 //! and only once there is room for the whole of it: else a few peers that end no message fill the memory.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     CODE_BUSY, CODE_NO_HANDLER, Runtime,
     client::Call,

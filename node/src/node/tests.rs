@@ -18,12 +18,12 @@ fn origin() -> Instant {
     Instant::now()
 }
 
-struct World {
+pub(crate) struct World {
     now: Mono,
     origin: Instant,
     authority: Authority,
-    nodes: BTreeMap<u8, Node>,
-    told: BTreeMap<u8, Vec<NodeEvent>>,
+    pub(crate) nodes: BTreeMap<u8, Node>,
+    pub(crate) told: BTreeMap<u8, Vec<NodeEvent>>,
     /// What the disks hold.
     disks: BTreeMap<u8, Stored>,
     wire: BTreeMap<(Mono, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    fn at(&self) -> Now {
+    pub(crate) fn at(&self) -> Now {
         Now { mono: self.now, wall: START + self.now.since(Mono(0)) + Duration::from_secs(60) }
     }
 
@@ -72,7 +72,7 @@ impl World {
     }
 
     /// Members 1 to `n`, all of which know the first.
-    fn joined(n: u8) -> Self {
+    pub(crate) fn joined(n: u8) -> Self {
         let mut world = Self::new();
         for n in 1..=n {
             world.start(n, if n == 1 { &[] } else { &[1] });
@@ -98,7 +98,7 @@ impl World {
     }
 
     /// Carries out what a node wants.
-    fn drain(&mut self, n: u8) {
+    pub(crate) fn drain(&mut self, n: u8) {
         let now = self.at();
         let mut todo = Vec::new();
         let Some(node) = self.nodes.get_mut(&n) else { return };
@@ -136,7 +136,7 @@ impl World {
         }
     }
 
-    fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         let packet = self.wire.keys().next().map(|(at, _)| *at);
         let timer = self.timers.iter().map(|(n, at)| (*at, *n)).min();
         match (packet, timer) {
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// Runs until `done`, or fails after five virtual minutes.
-    fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+    pub(crate) fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
         let limit = self.now + Duration::from_secs(300);
         while !done(self) {
             assert!(self.now < limit, "not within five minutes: {}", self.story());
@@ -163,7 +163,7 @@ impl World {
         }
     }
 
-    fn run(&mut self, span: Duration) {
+    pub(crate) fn run(&mut self, span: Duration) {
         let end = self.now + span;
         while self.now < end {
             self.step();
