@@ -175,6 +175,20 @@ impl View<'_> {
         self.0.monitor.neighbours.iter()
     }
 
+    /// The closest members before and after this one on a ring that are not out; one if they are the same, none if it is
+    /// alone. None on a ring that does not exist.
+    pub fn beside(&self, ring: u8) -> Vec<MemberId> {
+        let (state, me) = (&self.0.state, &self.0.me);
+        if ring >= state.params.rings {
+            return Vec::new();
+        }
+        let after = state.rings.successors(&state.roster, ring, me).find(|ix| !state.is_out(*ix));
+        let both = state.predecessor(ring, me).into_iter().chain(after);
+        let mut beside: Vec<_> = both.map(|ix| state.id(ix)).filter(|id| id != me).collect();
+        beside.dedup();
+        beside
+    }
+
     /// Members with a link that is up.
     pub fn links(&self) -> impl Iterator<Item = &MemberId> {
         self.0.links.keys()

@@ -41,6 +41,8 @@ pub const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 /// Transitions that the history keeps: an hour of heavy trouble in a network of 1000.
 pub const HISTORY_MAX: usize = 4096;
 
+/// Bytes of an application's gossip, and of an answer to it: it goes out twice per Δ.
+pub const GOSSIP_MAX: usize = 64 * 1024;
 /// Bytes that one broadcast is taken for beside its own, when they are counted: what keeping it, checking it and telling
 /// it to the neighbours cost.
 pub const BROADCAST_OVERHEAD: usize = 512;

@@ -16,7 +16,7 @@ use crate::{
     crypto::RingVerifier,
     history::History,
     identity::Identity,
-    limits::{RECORD_WAITING_MAX, TURN_BYTES},
+    limits::{GOSSIP_MAX, RECORD_WAITING_MAX, TURN_BYTES},
     link::{self, Links, Packet},
 };
 use ifrit_core::{
@@ -166,6 +166,22 @@ pub enum NodeEvent {
         id: StreamId,
         /// An error if the peer reads no more.
         result: Result<(), StreamError>,
+    },
+    /// A neighbour gives its application's content; answer with [`Node::respond`], or do not.
+    Gossip {
+        /// Names it.
+        token: RequestToken,
+        /// Whose: the identity that its link proved.
+        from: MemberId,
+        /// The content.
+        content: Vec<u8>,
+    },
+    /// What a neighbour says to this member's content.
+    GossipReply {
+        /// Who.
+        from: MemberId,
+        /// What.
+        body: Vec<u8>,
     },
     /// The next of what a member has said to all: of each run in order, each once.
     Broadcast {
@@ -516,6 +532,17 @@ impl Node {
         }
         let view = self.member.view();
         self.app.broadcast(now, view.epoch(), body, &mut self.links, &view)
+    }
+
+    /// What this member's application gossips from now on, or `None` to end that. Once per Δ it goes to the closest live
+    /// members on both sides on one ring, the rings in turn: [`NodeEvent::Gossip`] there, [`NodeEvent::GossipReply`] here.
+    /// Nothing is repeated for who did not get it, and who does not answer delays nobody.
+    ///
+    /// # Errors
+    /// It is over [`GOSSIP_MAX`]; what was set before stands.
+    pub fn set_gossip(&mut self, now: Now, content: Option<Vec<u8>>) -> Result<(), Refused> {
+        self.advance(now);
+        if self.app.set_gossip(content) { Ok(()) } else { Err(Refused::TooLarge { limit: GOSSIP_MAX }) }
     }
 
     /// Replaces the seeds; those over [`SEEDS_MAX`] are left out.

@@ -23,6 +23,8 @@ enum State {
 #[derive(Debug)]
 struct Request {
     from: MemberId,
+    /// An exchange of gossip.
+    gossip: bool,
     stream: StreamKey,
     state: State,
     /// Bytes that it is charged with until it is answered, and those of its answer after that.
@@ -126,6 +128,7 @@ impl App {
         &mut self,
         stream: StreamKey,
         from: MemberId,
+        gossip: bool,
         links: &mut Links,
         view: &impl Directory,
     ) -> Option<Owner> {
@@ -137,7 +140,8 @@ impl App {
         let token = RequestToken(self.incoming.next);
         self.incoming.next += 1;
         self.incoming.shares.entry(from).or_default().requests += 1;
-        let request = Request { from, stream, state: State::Arriving(Vec::new()), bytes: 0, answer: 0 };
+        let request =
+            Request { from, gossip, stream, state: State::Arriving(Vec::new()), bytes: 0, answer: 0 };
         self.incoming.requests.insert(token, request);
         Some(Owner::In(token))
     }
@@ -156,9 +160,10 @@ impl App {
         // At most so much is read: beyond it is one byte that shows that there is more.
         let room = self.incoming.room(&from);
         let Some(request) = self.incoming.requests.get_mut(&token) else { return 0 };
+        let max = if request.gossip { GOSSIP_MAX } else { REQUEST_MAX };
         let State::Arriving(body) = &mut request.state else { return 0 };
         match links.read(stream, budget.min(room + 1), body) {
-            Read::Bytes(read) if body.len() <= REQUEST_MAX && read <= room => {
+            Read::Bytes(read) if body.len() <= max && read <= room => {
                 self.incoming.charge(token, read);
                 return read;
             }
@@ -166,7 +171,11 @@ impl App {
                 let body = std::mem::take(body);
                 request.state = State::Handled;
                 links.counters.requests_in += 1;
-                self.events.push_back(NodeEvent::Request { token, from, body });
+                self.events.push_back(if request.gossip {
+                    NodeEvent::Gossip { token, from, content: body }
+                } else {
+                    NodeEvent::Request { token, from, body }
+                });
             }
             Read::Bytes(_) | Read::Finished => {
                 links.counters.requests_refused += 1;

@@ -26,11 +26,15 @@
 //! own on its link, so that one that nobody reads stalls nothing else; one that is idle keeps its link for as long as it
 //! lives.
 //!
+//! # Gossip
+//! An application's content to two ring neighbours at a time, and their answers (`gossip`): a request in all but name.
+//!
 //! # Broadcast
 //! What a member says to all, over streams between ring neighbours (`relay`); its rules are a state machine of its own
 //! (`broadcast`).
 
 mod broadcast;
+mod gossip;
 mod incoming;
 mod messages;
 mod outgoing;
@@ -46,6 +50,7 @@ pub(crate) use self::sign::Pen;
 pub use self::sign::Verdict;
 
 use self::{
+    gossip::Gossip,
     incoming::Incoming,
     messages::Messages,
     outgoing::Outgoing,
@@ -226,6 +231,8 @@ pub(crate) trait Directory {
     fn neighbours(&self) -> Vec<MemberId>;
     /// Whether a member is one of them.
     fn is_neighbour(&self, member: &MemberId) -> bool;
+    /// The closest live ones on one ring.
+    fn beside(&self, ring: u8) -> Vec<MemberId>;
 }
 
 impl Directory for View<'_> {
@@ -248,6 +255,10 @@ impl Directory for View<'_> {
     fn is_neighbour(&self, member: &MemberId) -> bool {
         Self::neighbours(self).any(|neighbour| neighbour == member)
     }
+
+    fn beside(&self, ring: u8) -> Vec<MemberId> {
+        Self::beside(self, ring)
+    }
 }
 
 /// All that one node's application does.
@@ -255,6 +266,7 @@ impl Directory for View<'_> {
 pub(crate) struct App {
     pen: Pen,
     relay: Relay,
+    gossip: Gossip,
     out: Outgoing,
     incoming: Incoming,
     messages: Messages,
@@ -268,6 +280,7 @@ impl App {
     pub(crate) fn new(pen: Pen) -> Self {
         Self {
             relay: Relay::new(&pen),
+            gossip: Gossip::new(Duration::from_millis(pen.network().delta_ms.into())),
             pen,
             out: Outgoing::default(),
             incoming: Incoming::default(),
@@ -297,7 +310,12 @@ impl App {
 
     /// When [`App::wake`] has something to do.
     pub(crate) fn deadline(&self) -> Option<Mono> {
-        let all = [self.out.deadline(), self.messages.deadline(), self.relay.casts.deadline()];
+        let all = [
+            self.out.deadline(),
+            self.messages.deadline(),
+            self.relay.casts.deadline(),
+            self.gossip.deadline(),
+        ];
         all.into_iter().flatten().min()
     }
 
@@ -306,6 +324,7 @@ impl App {
         self.wake_requests(now, links);
         self.wake_messages(now);
         self.wake_relay(now, links, view);
+        self.wake_gossip(now, links, view);
     }
 
     /// Ends all requests and streams of this member.

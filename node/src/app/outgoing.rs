@@ -20,9 +20,6 @@ use std::{
     time::Duration,
 };
 
-/// Bytes of the longest answer.
-const ANSWER_MAX: usize = 1 + REQUEST_MAX;
-
 /// Whom a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum To {
@@ -42,11 +39,18 @@ struct Request {
     finished: bool,
     stream: Option<StreamKey>,
     answer: Vec<u8>,
+    /// An exchange of gossip: nobody waits for its end.
+    gossip: bool,
     #[cfg(test)]
     held_back: bool,
 }
 
 impl Request {
+    /// Bytes of the longest answer.
+    fn answer_max(&self) -> usize {
+        1 + if self.gossip { GOSSIP_MAX } else { REQUEST_MAX }
+    }
+
     /// What is to be written.
     fn rest(&self) -> &[u8] {
         #[cfg(test)]
@@ -112,6 +116,24 @@ impl App {
         id
     }
 
+    /// Gives gossip to `to`, which has a link, and waits up to `timeout` for what it says to it.
+    pub(super) fn exchange(
+        &mut self,
+        now: Now,
+        to: MemberId,
+        content: &[u8],
+        timeout: Duration,
+        links: &mut Links,
+        view: &impl Directory,
+    ) {
+        if self.out.admit(content).is_ok() && self.reach.admit(now, to, links, view) == Ok(None) {
+            let id = self.next_request();
+            self.add(now, id, To::Member(to), content, timeout);
+            self.out.requests.get_mut(&id).into_iter().for_each(|request| request.gossip = true);
+            self.reach(now, to, Want::Request(id), None, links);
+        }
+    }
+
     /// Asks whoever is at `addr`. Exactly one `Reply` follows.
     pub(crate) fn request_addr(
         &mut self,
@@ -162,6 +184,7 @@ impl App {
             finished: false,
             stream: None,
             answer: Vec::new(),
+            gossip: false,
             #[cfg(test)]
             held_back: false,
         };
@@ -170,7 +193,9 @@ impl App {
 
     /// Gives a request a stream; whether there was one.
     pub(super) fn open_request(&mut self, now: Now, id: RequestId, to: MemberId, links: &mut Links) -> bool {
-        let Some(stream) = self.streams.open(to, tags::REQUEST, Owner::Out(id), links) else { return false };
+        let gossip = self.out.requests.get(&id).is_some_and(|request| request.gossip);
+        let tag = if gossip { tags::GOSSIP } else { tags::REQUEST };
+        let Some(stream) = self.streams.open(to, tag, Owner::Out(id), links) else { return false };
         self.reach.forget(&to, Want::Request(id));
         self.uses.begin(now, stream.link, Use::Request, links);
         if let Some(request) = self.out.requests.get_mut(&id) {
@@ -224,7 +249,7 @@ impl App {
     ) -> usize {
         let Some(request) = self.out.requests.get_mut(&id) else { return 0 };
         match links.read(stream, budget, &mut request.answer) {
-            Read::Bytes(read) if request.answer.len() <= ANSWER_MAX => return read,
+            Read::Bytes(read) if request.answer.len() <= request.answer_max() => return read,
             Read::Bytes(_) => self.end(now, id, Err(RequestError::too_large()), links),
             Read::Finished => {
                 let answer = std::mem::take(&mut request.answer);
@@ -276,7 +301,11 @@ impl App {
             (None, To::Member(to)) => self.reach.forget(&to, Want::Request(id)),
             (None, To::Addr(addr)) => self.reach.forget_at(addr, id),
         }
-        self.events.push_back(NodeEvent::Reply { id, from, result });
+        match (request.gossip, from, result) {
+            (false, from, result) => self.events.push_back(NodeEvent::Reply { id, from, result }),
+            (true, Some(from), Ok(body)) => self.events.push_back(NodeEvent::GossipReply { from, body }),
+            (true, ..) => {}
+        }
         from.into_iter().for_each(|to| self.open(now, to, links));
     }
 

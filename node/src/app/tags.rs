@@ -4,5 +4,7 @@
 pub(super) const REQUEST: u8 = 1;
 /// Messages of the application, both ways.
 pub(super) const MESSAGES: u8 = 2;
+/// Gossip of the application and its answer.
+pub(super) const GOSSIP: u8 = 3;
 /// Broadcasts, from a ring neighbour.
 pub(super) const RELAY: u8 = 4;

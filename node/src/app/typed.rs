@@ -151,7 +151,8 @@ impl App {
                 return 0;
             }
             Read::Bytes(_) => match tag[0] {
-                tags::REQUEST => self.request_opened(key, from, links, view),
+                tags::REQUEST => self.request_opened(key, from, false, links, view),
+                tags::GOSSIP => self.request_opened(key, from, true, links, view),
                 tags::MESSAGES => self.messages_opened(now, key, from, links, view),
                 tags::RELAY => self.relay_opened(now, key, from, links, view),
                 _ => None,

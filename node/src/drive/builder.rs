@@ -6,7 +6,7 @@ use super::{
     clock::{Clock, wall},
     error::StartError,
     events::Registry,
-    handler::{Handler, StreamHandler},
+    handler::{Handler, Roles, StreamHandler},
     record::Tape,
     run::{Loop, Parts},
     service, wire,
@@ -35,7 +35,7 @@ pub struct Builder<R> {
     advertise: Vec<SocketAddr>,
     seeds: Vec<String>,
     tags: Vec<u8>,
-    handler: Option<Handler>,
+    roles: Roles,
     streams: Option<StreamHandler>,
     record: Option<PathBuf>,
 }
@@ -52,7 +52,7 @@ impl<R: Runtime> Builder<R> {
             advertise: Vec::new(),
             seeds: Vec::new(),
             tags: Vec::new(),
-            handler: None,
+            roles: Roles::default(),
             streams: None,
             record: None,
         }
@@ -114,7 +114,29 @@ impl<R: Runtime> Builder<R> {
         F: Fn(MemberId, Vec<u8>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<u8>, Failure>> + Send + 'static,
     {
-        self.handler = Some(Handler::new(handler));
+        self.roles.request = Some(Handler::new(handler));
+        self
+    }
+
+    /// Answers neighbours' gossip ([`Client::set_gossip`]): an async function of the sender and its content, as
+    /// [`Builder::on_request`]. A failure is told to nobody.
+    pub fn on_gossip<F, Fut>(mut self, handler: F) -> Self
+    where
+        F: Fn(MemberId, Vec<u8>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<u8>, Failure>> + Send + 'static,
+    {
+        self.roles.gossip = Some(Handler::new(handler));
+        self
+    }
+
+    /// Takes what neighbours say to this member's gossip: an async function of who says it and what, as
+    /// [`Builder::on_request`].
+    pub fn on_gossip_reply<F, Fut>(mut self, handler: F) -> Self
+    where
+        F: Fn(MemberId, Vec<u8>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.roles.gossip_reply = Some(Handler::silent(handler));
         self
     }
 
@@ -134,8 +156,8 @@ impl<R: Runtime> Builder<R> {
     /// Does for others what a [`Service`] does. Replaces single functions that were given before; those given after it
     /// replace its parts.
     pub fn service(mut self, service: impl Service) -> Self {
-        let (requests, streams) = service::handlers(service);
-        (self.handler, self.streams) = (Some(requests), Some(streams));
+        let (roles, streams) = service::handlers(service);
+        (self.roles, self.streams) = (roles, Some(streams));
         self
     }
 
@@ -179,7 +201,7 @@ impl<R: Runtime> Builder<R> {
         let node = make(config, clock.origin(), clock.now(clock.origin()))?;
         let (events, broadcasts) = (Registry::default(), Registry::default());
         let (calls, received) = async_channel::bounded(CALLS_MAX);
-        let (runtime, handler, streams) = (self.runtime, self.handler, self.streams);
+        let (runtime, roles, streams) = (self.runtime, self.roles, self.streams);
         let parts = Parts {
             runtime: runtime.clone(),
             socket,
@@ -189,7 +211,7 @@ impl<R: Runtime> Builder<R> {
             events: events.clone(),
             broadcasts: broadcasts.clone(),
             store,
-            handler,
+            roles,
             streams,
             opener: calls.downgrade(),
             tape,

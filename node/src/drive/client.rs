@@ -108,6 +108,7 @@ pub(super) enum End {
 pub(super) enum Call {
     Command(CoreCommand, oneshot::Sender<Result<(), ClientError>>),
     SetSeeds(Vec<String>),
+    SetGossip(Option<Vec<u8>>, oneshot::Sender<Result<(), ClientError>>),
     Request { ticket: Ticket, to: MemberId, body: Vec<u8>, timeout: Duration, reply: ReplyTo },
     RequestAddr { ticket: Ticket, to: SocketAddr, body: Vec<u8>, timeout: Duration, reply: ReplyTo },
     Cancel(Ticket),
@@ -366,6 +367,17 @@ impl Client {
     /// Files are the caller's: see [`Identity::save`](crate::identity::Identity::save).
     pub async fn set_certificate(&self, certificate: impl Into<Vec<u8>>) -> Result<(), ClientError> {
         self.command(CoreCommand::SetCertificate(certificate.into())).await
+    }
+
+    /// What this member gossips from now on, or `None` to end that; at most [`GOSSIP_MAX`](crate::limits::GOSSIP_MAX) bytes.
+    ///
+    /// Once per Δ it goes to the closest live members on both sides on one ring, the rings in turn; no further. They answer
+    /// with [`Builder::on_gossip`](super::Builder::on_gossip), and what they say comes to this member's
+    /// [`Builder::on_gossip_reply`](super::Builder::on_gossip_reply). Who does not answer delays nobody.
+    pub async fn set_gossip(&self, content: Option<Vec<u8>>) -> Result<(), ClientError> {
+        let (done, set) = oneshot::channel();
+        self.call(Call::SetGossip(content, done)).await?;
+        set.await.unwrap_or(Err(ClientError::Stopped(Stopped)))
     }
 
     /// Other seeds (`host:port`) from now on; those beyond [`SEEDS_MAX`](ifrit_core::limits::SEEDS_MAX) are left out.

@@ -38,6 +38,15 @@ impl Handler {
         Self(Arc::new(move |from, body| handler(from, body).boxed()))
     }
 
+    /// One that answers nothing.
+    pub(super) fn silent<F, Fut>(handler: F) -> Self
+    where
+        F: Fn(MemberId, Vec<u8>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Self::new(move |from, body| handler(from, body).map(|()| Ok(Vec::new())))
+    }
+
     /// Answers. A panic, in the function or in its future, is an answer too; what it said stays here, for the
     /// caller is another machine's.
     pub(super) async fn answer(self, from: MemberId, body: Vec<u8>) -> Answer {
@@ -46,6 +55,32 @@ impl Handler {
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Err(failure(CODE_PANIC, "the handler panicked")))
+    }
+}
+
+/// What a [`Handler`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Request,
+    Gossip,
+    GossipReply,
+}
+
+/// The application's handlers of what comes in one piece.
+#[derive(Clone, Default)]
+pub(super) struct Roles {
+    pub(super) request: Option<Handler>,
+    pub(super) gossip: Option<Handler>,
+    pub(super) gossip_reply: Option<Handler>,
+}
+
+impl Roles {
+    pub(super) fn get(&self, role: Role) -> Option<&Handler> {
+        match role {
+            Role::Request => self.request.as_ref(),
+            Role::Gossip => self.gossip.as_ref(),
+            Role::GossipReply => self.gossip_reply.as_ref(),
+        }
     }
 }
 

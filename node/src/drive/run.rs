@@ -8,7 +8,7 @@ use super::{
     error::ClientError,
     events::Registry,
     flows::{Flows, Leaving},
-    handler::{Handler, StreamHandler},
+    handler::{Role, Roles, StreamHandler},
     record::{Rest, Tape},
     saver::Saver,
     stream::LetGo,
@@ -17,6 +17,7 @@ use super::{
     work::{Done, Handlers, Lookups, Work},
 };
 use crate::{
+    app::RequestToken,
     node::{Input, Node, NodeEvent, Output},
     store::Store,
 };
@@ -26,6 +27,7 @@ use futures_util::{FutureExt, pin_mut, select_biased};
 use ifrit_core::{
     action::Notice,
     event::{Command, Lane, Refused},
+    id::MemberId,
     time::{Mono, Now},
 };
 use std::{
@@ -89,7 +91,7 @@ pub(super) struct Parts<R: Runtime> {
     pub(super) events: Registry<Notice>,
     pub(super) broadcasts: Registry<Broadcast>,
     pub(super) store: Option<Store>,
-    pub(super) handler: Option<Handler>,
+    pub(super) roles: Roles,
     pub(super) streams: Option<StreamHandler>,
     /// For streams, which call the loop too.
     pub(super) opener: WeakSender<Call>,
@@ -137,7 +139,7 @@ impl<R: Runtime> Loop<R> {
             conditions: Conditions::default(),
             saver: Saver::new(parts.store),
             lookups: Lookups::default(),
-            handlers: Handlers::new(parts.handler),
+            handlers: Handlers::new(parts.roles),
             flows,
             let_go,
             tape: parts.tape,
@@ -275,10 +277,12 @@ impl<R: Runtime> Loop<R> {
             }
             NodeEvent::Reply { id, from, result } => self.requests.answer(id, from, result),
             NodeEvent::Request { token, from, body } => {
-                if let Some(answer) = self.handlers.start(&self.work, token, from, body) {
-                    self.node.respond(now, token, answer);
-                }
+                self.handle(now, Role::Request, Some(token), from, body);
             }
+            NodeEvent::Gossip { token, from, content } => {
+                self.handle(now, Role::Gossip, Some(token), from, content);
+            }
+            NodeEvent::GossipReply { from, body } => self.handle(now, Role::GossipReply, None, from, body),
             event => match Broadcast::of(event) {
                 Ok(broadcast) => self.broadcasts.publish(&broadcast),
                 Err(event) => self.flows.told(now, &mut self.node, &self.work, event),
@@ -289,6 +293,13 @@ impl<R: Runtime> Loop<R> {
     fn let_go(&mut self, half: LetGo) {
         let now = self.now();
         self.flows.let_go(now, &mut self.node, half);
+    }
+
+    fn handle(&mut self, now: Now, role: Role, token: Option<RequestToken>, from: MemberId, body: Vec<u8>) {
+        let answer = self.handlers.start(&self.work, role, token, from, body);
+        if let (Some(token), Some(answer)) = (token, answer) {
+            self.node.respond(now, token, answer);
+        }
     }
 
     fn ended(&mut self, done: Done) {
@@ -306,7 +317,9 @@ impl<R: Runtime> Loop<R> {
             Done::Streamed { from } => self.flows.handled(&from),
             Done::Answered { token, from, answer } => {
                 self.handlers.ended(&from);
-                self.node.respond(now, token, answer);
+                if let Some(token) = token {
+                    self.node.respond(now, token, answer);
+                }
             }
         }
     }
@@ -315,6 +328,10 @@ impl<R: Runtime> Loop<R> {
         let now = self.now();
         match call {
             Call::Command(command, done) => self.command(now, command, done),
+            Call::SetGossip(content, done) => {
+                let set = self.node.set_gossip(now, content);
+                _ = done.send(set.map_err(ClientError::from));
+            }
             Call::SetSeeds(seeds) => self.node.set_seeds(now, seeds),
             Call::Request { ticket, to, body, timeout, reply } => {
                 let id = self.node.request(now, to, &body, timeout);

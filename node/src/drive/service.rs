@@ -2,7 +2,7 @@
 
 use super::{
     CODE_NO_HANDLER, MessageStream,
-    handler::{Handler, StreamHandler, failure},
+    handler::{Handler, Roles, StreamHandler, failure},
 };
 use crate::app::Failure;
 use ifrit_core::id::MemberId;
@@ -23,6 +23,23 @@ pub trait Service: Send + Sync + 'static {
         async { Err(failure(CODE_NO_HANDLER, "no requests are handled here")) }
     }
 
+    /// Answers a neighbour's gossip: see [`Builder::on_gossip`](super::Builder::on_gossip).
+    fn gossip(
+        &self,
+        from: MemberId,
+        content: Vec<u8>,
+    ) -> impl Future<Output = Result<Vec<u8>, Failure>> + Send {
+        let _ = (from, content);
+        async { Err(failure(CODE_NO_HANDLER, "no gossip is handled here")) }
+    }
+
+    /// Takes what a neighbour says to this member's gossip: see
+    /// [`Builder::on_gossip_reply`](super::Builder::on_gossip_reply).
+    fn gossip_reply(&self, from: MemberId, body: Vec<u8>) -> impl Future<Output = ()> + Send {
+        let _ = (from, body);
+        async {}
+    }
+
     /// Handles a stream that another member opened: see [`Builder::on_stream`](super::Builder::on_stream).
     fn stream(&self, stream: MessageStream) -> impl Future<Output = ()> + Send {
         stream.reset(CODE_NO_HANDLER);
@@ -31,16 +48,27 @@ pub trait Service: Send + Sync + 'static {
 }
 
 /// A service as the functions that the loop knows.
-pub(super) fn handlers<S: Service>(service: S) -> (Handler, StreamHandler) {
+pub(super) fn handlers<S: Service>(service: S) -> (Roles, StreamHandler) {
     let service = Arc::new(service);
-    let answers = service.clone();
-    let requests = Handler::new(move |from, body| {
-        let service = answers.clone();
-        async move { service.request(from, body).await }
-    });
+    let of = || Arc::clone(&service);
+    let (request, gossip, replies, streams) = (of(), of(), of(), of());
+    let roles = Roles {
+        request: Some(Handler::new(move |from, body| {
+            let service = request.clone();
+            async move { service.request(from, body).await }
+        })),
+        gossip: Some(Handler::new(move |from, content| {
+            let service = gossip.clone();
+            async move { service.gossip(from, content).await }
+        })),
+        gossip_reply: Some(Handler::silent(move |from, body| {
+            let service = replies.clone();
+            async move { service.gossip_reply(from, body).await }
+        })),
+    };
     let streams = StreamHandler::new(move |stream| {
-        let service = service.clone();
+        let service = streams.clone();
         async move { service.stream(stream).await }
     });
-    (requests, streams)
+    (roles, streams)
 }

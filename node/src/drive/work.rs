@@ -3,7 +3,7 @@
 use super::{
     HANDLER_LIMIT, HANDLERS_MAX, HANDLERS_PER_MEMBER, MessageStream, Runtime,
     client::Answer,
-    handler::{CODE_BUSY, CODE_NO_HANDLER, CODE_TIMEOUT, Handler, StreamHandler, failure},
+    handler::{CODE_BUSY, CODE_NO_HANDLER, CODE_TIMEOUT, Handler, Role, Roles, StreamHandler, failure},
     saver::Saved,
 };
 use crate::app::RequestToken;
@@ -27,7 +27,8 @@ pub(super) enum Done {
     /// A stream's handler has returned.
     Streamed { from: MemberId },
     /// The application's answer.
-    Answered { token: RequestToken, from: MemberId, answer: Answer },
+    /// `None` if it answers nobody.
+    Answered { token: Option<RequestToken>, from: MemberId, answer: Answer },
 }
 
 /// Starts what runs beside the loop. Each kind has an own bound, so the channel needs none.
@@ -105,28 +106,29 @@ impl Lookups {
     }
 }
 
-/// Runs the application's handler, within bounds in all and per member.
+/// Runs the application's handlers, within bounds in all and per member.
 pub(super) struct Handlers {
-    handler: Option<Handler>,
+    roles: Roles,
     running: BTreeMap<MemberId, usize>,
     total: usize,
 }
 
 impl Handlers {
-    pub(super) fn new(handler: Option<Handler>) -> Self {
-        Self { handler, running: BTreeMap::new(), total: 0 }
+    pub(super) fn new(roles: Roles) -> Self {
+        Self { roles, running: BTreeMap::new(), total: 0 }
     }
 
     /// Starts answering; `Some` if the answer is known at once, because there is no handler or no room.
     pub(super) fn start<R: Runtime>(
         &mut self,
         work: &Work<R>,
-        token: RequestToken,
+        role: Role,
+        token: Option<RequestToken>,
         from: MemberId,
         body: Vec<u8>,
     ) -> Option<Answer> {
-        let Some(handler) = self.handler.clone() else {
-            return Some(Err(failure(CODE_NO_HANDLER, "no requests are handled here")));
+        let Some(handler) = self.roles.get(role).cloned() else {
+            return Some(Err(failure(CODE_NO_HANDLER, "nothing of that kind is handled here")));
         };
         let of_member = self.running.get(&from).copied().unwrap_or(0);
         if self.total >= HANDLERS_MAX || of_member >= HANDLERS_PER_MEMBER {
@@ -155,7 +157,7 @@ async fn answer<R: Runtime>(
     runtime: R,
     done: Sender<Done>,
     handler: Handler,
-    token: RequestToken,
+    token: Option<RequestToken>,
     from: MemberId,
     body: Vec<u8>,
 ) {
@@ -180,9 +182,11 @@ mod tests {
     #[test]
     fn one_member_cannot_take_all_handlers_nor_all_members_more_than_there_are() {
         let (work, _done) = Work::new(AtOnce);
-        let mut handlers = Handlers::new(Some(Handler::new(|_, _| pending())));
+        let mut handlers =
+            Handlers::new(Roles { request: Some(Handler::new(|_, _| pending())), ..Roles::default() });
         let start = |handlers: &mut Handlers, from: u8| {
-            let answer = handlers.start(&work, RequestToken(0), MemberId([from; 32]), Vec::new());
+            let answer =
+                handlers.start(&work, Role::Request, Some(RequestToken(0)), MemberId([from; 32]), Vec::new());
             answer.map(|answer| answer.expect_err("nobody answers").code)
         };
         for from in 0..(HANDLERS_MAX / HANDLERS_PER_MEMBER) as u8 {

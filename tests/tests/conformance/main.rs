@@ -7,6 +7,7 @@ mod broadcast;
 mod cluster;
 mod driver;
 mod embedded;
+mod gossip;
 mod lifecycle;
 mod network;
 mod record;
@@ -38,6 +39,8 @@ on_both_drivers![
     broadcast::who_comes_later_hears_what_was_said_before,
     broadcast::an_author_that_restarts_says_on_in_a_new_run,
     broadcast::who_says_too_much_waits_and_loses_nothing,
+    gossip::gossip_goes_to_neighbours_and_their_answers_come_back,
+    gossip::a_neighbour_that_never_answers_delays_no_gossip,
     lifecycle::a_member_knows_itself_and_stops,
     lifecycle::dropping_the_last_client_stops_the_member,
     lifecycle::every_call_after_the_stop_says_so,

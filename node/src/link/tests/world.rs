@@ -102,6 +102,10 @@ impl Directory for Known {
     fn is_neighbour(&self, member: &MemberId) -> bool {
         self.near.contains(&member.0[0])
     }
+
+    fn beside(&self, _: u8) -> Vec<MemberId> {
+        self.neighbours()
+    }
 }
 
 impl End {
