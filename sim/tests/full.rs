@@ -1,10 +1,6 @@
 //! Whole members over a virtual UDP, and the link model held against them: DESIGN sections 5 and 7.
 
 use ifrit_core::view::State;
-use ifrit_node::{
-    app::{StreamError, StreamId},
-    node::NodeEvent,
-};
 use ifrit_sim::{Setup, World};
 use std::{process::Command, time::Duration};
 
@@ -50,85 +46,6 @@ fn whole_members_bear_loss_and_a_partition() {
         .expect("each side sees itself alone");
     world.heal();
     world.settles_within(SECOND * 60);
-}
-
-/// Both ends of a message stream between two whole members, driven by what they are told.
-struct Talk {
-    ends: [(usize, Option<StreamId>); 2],
-    bytes: Vec<u8>,
-    written: usize,
-    seen: Vec<u8>,
-    /// How each end was told that it is over.
-    over: [Option<StreamError>; 2],
-}
-
-impl Talk {
-    fn begin(world: &mut World, from: usize, to: usize, length: u32) -> Self {
-        let id = world.id(to);
-        let stream = world.on_node(from, |node, now| node.open_stream(now, id, SECOND * 20));
-        let bytes = (0..length).map(|n| (n % 251) as u8).collect();
-        Self { ends: [(from, stream), (to, None)], bytes, written: 0, seen: Vec::new(), over: [None; 2] }
-    }
-
-    /// Writes and reads what goes, then lets some time pass.
-    fn go_on(&mut self, world: &mut World) {
-        for end in 0..2 {
-            for event in world.told(self.ends[end].0) {
-                match event {
-                    NodeEvent::StreamOpened { id, .. } => self.ends[end].1 = Some(id),
-                    NodeEvent::StreamOpen { result: Err(why), .. } => self.over[end] = Some(why),
-                    NodeEvent::StreamEnded { id, why } if Some(id) == self.ends[end].1 => {
-                        self.over[end] = Some(why)
-                    }
-                    _ => {}
-                }
-            }
-        }
-        let [(from, out), (to, into)] = self.ends;
-        let rest = &self.bytes[self.written..];
-        let written =
-            out.and_then(|id| world.on_node(from, |node, now| node.write_stream(now, id, rest).ok())?);
-        self.written += written.unwrap_or(0);
-        let seen = &mut self.seen;
-        into.map(|id| world.on_node(to, |node, now| node.read_stream(now, id, usize::MAX, seen).ok()));
-        world.run_for(SECOND / 50);
-    }
-
-    fn until(&mut self, world: &mut World, limit: Duration, done: impl Fn(&Self) -> bool) {
-        let end = world.now() + limit;
-        while !done(self) {
-            assert!(world.now() < end, "{} written, {} seen, {:?}", self.written, self.seen.len(), self.over);
-            self.go_on(world);
-        }
-    }
-}
-
-/// What is promised of a message stream: whole and in order under loss; over at both ends, and told so, when a partition
-/// outlasts its link or an end restarts; a new one after that.
-#[test]
-fn a_message_stream_bears_loss_and_ends_with_a_partition_or_a_restart() {
-    let mut world = settled(Setup { loss_ppm: 100_000, ..Setup::new(6, 9).rings(5).whole() });
-    let mut talk = Talk::begin(&mut world, 0, 3, 400_000);
-    talk.until(&mut world, SECOND * 120, |talk| talk.seen.len() == talk.bytes.len());
-    assert_eq!(talk.seen, talk.bytes);
-    // A short partition delays it.
-    talk.bytes.extend_from_slice(b"and after");
-    world.partition(&[vec![0, 1, 2]], false);
-    world.run_for(SECOND * 3);
-    world.heal();
-    talk.until(&mut world, SECOND * 60, |talk| talk.seen.ends_with(b"and after"));
-    world.partition(&[vec![0, 1, 2]], false);
-    talk.until(&mut world, SECOND * 120, |talk| talk.over == [Some(StreamError::Lost); 2]);
-    world.heal();
-    world.settles_within(SECOND * 60);
-    let mut talk = Talk::begin(&mut world, 0, 3, 1000);
-    talk.until(&mut world, SECOND * 60, |talk| talk.seen.len() == talk.bytes.len());
-    world.crash(3);
-    world.restart(3);
-    talk.until(&mut world, SECOND * 120, |talk| talk.over[0] == Some(StreamError::Lost));
-    world.settles_within(SECOND * 60);
-    let mut talk = Talk::begin(&mut world, 0, 3, 1000);
-    talk.until(&mut world, SECOND * 60, |talk| talk.seen == talk.bytes);
 }
 
 fn digest() -> u64 {

@@ -32,6 +32,14 @@
 //! # Broadcast
 //! What a member says to all, over streams between ring neighbours (`relay`); its rules are a state machine of its own
 //! (`broadcast`).
+//!
+//! # What is promised
+//! Each line names the tests that hold it, most of them whole members under loss, partition and restart.
+//!
+//! | | order | delivery | doubles |
+//! |---|---|---|---|
+//! | request, by id or address | none, `requests_keep_no_order` | one end each; on an error the handler may have run, `a_request_is_handled_at_most_once_and_ends_exactly_once` | the handler runs at most once, same test |
+//! | message stream | as sent, in each direction, `a_message_stream_is_in_order_without_gap_or_double_until_it_is_lost` | all while its link lives; both ends are told when it does not, and may not know what of the last bytes has arrived; after a good finish the peer's transport has all | none, same test |
 
 mod broadcast;
 mod gossip;
