@@ -2,12 +2,18 @@
 
 use crate::{s, settled};
 use ifrit_core::{
-    action::Notice, config::Stored, event::Lane, id::MemberId, tags::FRAME_WALK_TELL, time::Mono,
+    action::Notice,
+    config::Stored,
+    event::Lane,
+    id::MemberId,
+    tags::{FRAME_WALK_ASK, FRAME_WALK_TELL},
+    time::Mono,
+    trie::{Prefix, walk::Ask},
 };
 use ifrit_sim::{
     Setup, World,
     tamper::{Hand, Tamper, Wire},
-    wire::{Bundle, redirect},
+    wire::{Bundle, redirect, want},
 };
 
 #[test]
@@ -88,6 +94,51 @@ fn r16_an_unconfirmed_member_goes_on_trying_its_other_seeds() {
     world.start(2);
     let confirmed = world.run_until_condition(s(90), |world| !world.member(3).view().unconfirmed());
     assert!(confirmed.is_some(), "three contacts were synchronised with");
+}
+
+/// Links to these, and asks each for all that it has, as often as it is served.
+#[derive(Debug)]
+struct TakesAll(Vec<MemberId>, Vec<MemberId>);
+
+impl Tamper for TakesAll {
+    fn wakes(&mut self, hand: &mut Hand<'_>) {
+        hand.wake(hand.now.mono + s(1) / 20);
+        let everything = want(&self.0);
+        let ask = Ask { nodes: vec![(Prefix::ROOT, [7; 32].into())] };
+        let differs = [&[FRAME_WALK_ASK][..], &ask.encode()].concat();
+        for to in self.1.iter().copied() {
+            match hand.linked.contains(&to) {
+                true => {
+                    hand.frame(to, Lane::Walk, differs.clone());
+                    (0..4).for_each(|_| hand.frame(to, Lane::Records, everything.clone()));
+                }
+                false => hand.dial(to),
+            }
+        }
+    }
+}
+
+#[test]
+fn r16_liars_that_take_all_that_is_served_put_no_newcomer_off_for_long() {
+    let mut unconfirmed = 0;
+    for seed in 1..=2 {
+        let mut world = World::converged(Setup { newcomers: 1, ..Setup::new(40, seed) }.rings(9));
+        let all: Vec<_> = (0..40).map(|node| world.id(node)).collect();
+        let contacts = [1, 2, 3];
+        let besieged: Vec<_> = contacts.iter().map(|node| world.id(*node)).collect();
+        (10..14).for_each(|liar| world.corrupt(liar, Box::new(TakesAll(all.clone(), besieged.clone()))));
+        world.run_for(s(2));
+        world.set_seeds(40, contacts.to_vec());
+        world.start(40);
+        let joins = |world: &World| world.member(40).view().joined();
+        assert!(world.run_until_condition(s(2), joins).is_some(), "seed {seed}");
+        // Fed by those whom its contacts named, it differs from them by little: that they always serve.
+        let is_confirmed = |world: &World| !world.member(40).view().unconfirmed();
+        unconfirmed += usize::from(!is_confirmed(&world));
+        assert!(world.run_until_condition(s(2), is_confirmed).is_some(), "seed {seed}");
+        world.settles_within(s(10));
+    }
+    assert!(unconfirmed > 0, "its contacts had no time for it");
 }
 
 /// Names these to whoever walks with it, on this lane.
