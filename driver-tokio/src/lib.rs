@@ -23,6 +23,9 @@
 //!   changes; a slow reader is told how much it missed ([`Event::Lagged`]), the member never waits for it.
 //! - [`Client::request`] and [`Builder::on_request`]: one question, exactly one end (reply or [`RequestError`]), at most
 //!   [`REQUEST_MAX`](ifrit_node::limits::REQUEST_MAX) bytes each way, both ends' identity proved by certificate.
+//! - [`Client::open_stream`] and [`Builder::on_stream`]: messages both ways for as long as both sides like
+//!   ([`MessageStream`]), with back-pressure; a stream that nobody reads stalls nothing else. [`Service`] is all that a
+//!   member does for others as one type.
 //! - [`Client::leave`] says goodbye. A client that is dropped, or a process that is killed, is silent: others find it
 //!   down.
 //!

@@ -4,8 +4,8 @@
 //!   ifrit-tokio, ifrit-smol, or your own loop: one UDP socket, one timer, a disk
 //!        │ Input: a UDP datagram, Wake, ...     ▲ Output: UDP datagrams, what to save, events, Wait
 //! ┌──────▼──────────────────────────────────────┴──────────────────────────────┐
-//! │ node::Node          one turn: links, then the core, then requests          │  you are here
-//! │   app               requests to a member id: one stream each, one end each │
+//! │ node::Node          one turn: links, then the core, then bytes of streams  │  you are here
+//! │   app               requests, message streams, broadcast, signatures       │
 //! │   link              QUIC and mutual TLS, one lane per kind of frame        │  the only place that knows quinn
 //! │   history           the last 4,096 transitions with their evidence         │
 //! │ ┌────────────────────────────────────────────────────────────────────────┐ │
@@ -19,7 +19,7 @@
 //! | module | what it holds | what it needs from you |
 //! |---|---|---|
 //! | [`node`] | [`Node`](node::Node): everything of one member behind two calls | a socket, a timer, both clocks |
-//! | [`app`] | requests by member id, their deadlines and errors | nothing: reached through `Node` |
+//! | [`app`] | requests, message streams, broadcast: what each promises, and its errors | nothing: reached through `Node` |
 //! | [`history`] | what `explain` tells: transitions and evidence | nothing |
 //! | [`identity`] | key, certificate, root; as files of mode 0600 | a directory |
 //! | [`store`] | epochs and the last view, safe against half-written files; one process per directory | a directory |

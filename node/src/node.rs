@@ -150,7 +150,7 @@ pub enum NodeEvent {
         /// Who: the identity that its link proved.
         from: MemberId,
     },
-    /// [`Node::read_stream`] is worth a try, after one that was [`StreamRead::Blocked`].
+    /// [`Node::read_stream`] is worth a try, after one that was [`Blocked`](crate::app::StreamRead::Blocked).
     StreamReadable {
         /// Which.
         id: StreamId,

@@ -9,6 +9,9 @@
 //!
 //! The loop names no runtime: a driver gives it a [`Runtime`], which is all that differs between tokio and smol. The
 //! loop never waits for a peer: what a peer causes is either done at once, queued within a named bound, or dropped.
+//!
+//! What a [`Client`] sends on a [`MessageStream`] is a length (u32, big-endian) and its bytes; a
+//! [`Node`](crate::node::Node) without this module sends the same to talk to one.
 
 mod broadcasts;
 mod builder;
