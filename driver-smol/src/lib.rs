@@ -60,13 +60,13 @@
 pub use ifrit_node;
 #[doc(inline)]
 pub use ifrit_node::{
-    app::{Failure, RequestError, StreamError},
+    app::{BroadcastError, Failure, RequestError, StreamError, Verdict},
     drive::{
-        Client, ClientError, Event, Events, Explained, MessageStream, Service, StartError, Stopped,
-        StreamReceiver, StreamSender,
+        Broadcast, Broadcasts, Client, ClientError, Event, Events, Explained, MessageStream, Service,
+        StartError, Stopped, StreamReceiver, StreamSender,
     },
     identity::Identity,
-    ifrit_core::{action::Notice, id::MemberId, view::MemberView},
+    ifrit_core::{action::Notice, crypto::Signature, id::MemberId, view::MemberView},
 };
 
 use ifrit_node::drive::{Runtime, Socket};
