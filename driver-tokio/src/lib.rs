@@ -30,6 +30,8 @@
 //!   down.
 //!
 //! Everything but the runtime is shared with `ifrit-smol`: see [`ifrit_node::drive`].
+//!
+//! Coming from the Go library: [`migration`].
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -48,6 +50,12 @@ pub use ifrit_node::{
 use ifrit_node::drive::{Runtime, Socket};
 use std::{future::Future, io, net::SocketAddr, time::Instant};
 use tokio::{net::UdpSocket, runtime::Handle, task, time};
+
+#[doc = include_str!("migration.md")]
+pub mod migration {
+    #[expect(unused_imports, reason = "the page's links")]
+    use super::*;
+}
 
 /// What a member is started from, on tokio.
 pub type Builder = ifrit_node::drive::Builder<Tokio>;

@@ -102,7 +102,9 @@ async fn answer(mut out: SendStream, mut into: RecvStream) -> Result<()> {
 
 impl Bare {
     async fn link(&self) -> Result<&Connection> {
-        self.link.get_or_try_init(|| async { Ok(self.endpoint.connect(self.server, certs::NAME)?.await?) }).await
+        self.link
+            .get_or_try_init(|| async { Ok(self.endpoint.connect(self.server, certs::NAME)?.await?) })
+            .await
     }
 }
 

@@ -82,7 +82,8 @@ pub struct Grpc(peer_client::PeerClient<Channel>);
 
 pub async fn start() -> Result<Grpc> {
     let certs = certs::make()?;
-    let (root, identity) = (Certificate::from_pem(certs.root), Identity::from_pem(certs.certificate, certs.key));
+    let (root, identity) =
+        (Certificate::from_pem(certs.root), Identity::from_pem(certs.certificate, certs.key));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let addr = listener.local_addr()?;
     let server = ServerTlsConfig::new().identity(identity.clone()).client_ca_root(root.clone());

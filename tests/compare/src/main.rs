@@ -83,8 +83,11 @@ async fn main() -> Result<()> {
     for at_once in AT_ONCE {
         let mut figures = [const { Vec::new() }; 3];
         for round in 0..=ROUNDS {
-            let round_figures =
-                [requests(&ours, at_once).await?, requests(&bare, at_once).await?, requests(&grpc, at_once).await?];
+            let round_figures = [
+                requests(&ours, at_once).await?,
+                requests(&bare, at_once).await?,
+                requests(&grpc, at_once).await?,
+            ];
             // The first warms up.
             if round > 0 {
                 figures.iter_mut().zip(round_figures).for_each(|(all, figure)| all.push(figure));
