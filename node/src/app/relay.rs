@@ -149,6 +149,12 @@ impl App {
         if !view.admits(&from) || !view.is_neighbour(&from) || self.relay.barred.contains_key(&from) {
             return None;
         }
+        // Each new stream is told everything: whoever breaks its own waits for half as long as this member does, else it
+        // is told everything for each stream that it opens and drops.
+        let broke = self.relay.broken.get(&from).map(|until| until.since(now.mono));
+        if broke.is_some_and(|left| left > self.relay.delta / 2) {
+            return None;
+        }
         let is_old = |old: &Neighbour| old.link != key.link || old.theirs.stream.is_some();
         if self.relay.neighbours.get(&from).is_some_and(is_old) {
             self.forget_neighbour(now, from, links, view);

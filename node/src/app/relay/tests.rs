@@ -1,7 +1,7 @@
 //! Broadcasts between a few members in virtual time, over real links.
 
 use super::*;
-use crate::link::tests::world::{World, id};
+use crate::link::tests::world::{RTT, World, id};
 
 /// Members in a circle, each linked to the next one.
 fn circle(members: u8) -> World {
@@ -151,4 +151,31 @@ fn two_that_hang_up_one_after_the_other_find_each_other_again() {
     until_all_have(&mut world, 1, 1);
     until_all_have(&mut world, 2, 1);
     assert!(world.now.since(before) < Duration::from_secs(20), "at the next look at the latest");
+}
+
+#[test]
+fn who_opens_streams_and_drops_them_is_told_everything_twice_per_delta_at_most() {
+    let mut world = circle(2);
+    say(&mut world, 1, &0u64.to_be_bytes());
+    until_all_have(&mut world, 1, 1);
+    let (delta, before) = (world.end(1).app.relay.delta, world.now);
+    let mut opened = 0;
+    while world.now.since(before) < delta {
+        let end = world.end(2);
+        let key = end.app.streams.open(id(1), tags::RELAY, Owner::Relay(id(1)), &mut end.links);
+        if let Some(key) = key {
+            opened += 1;
+            // It may have been refused already.
+            end.app.streams.write(key, &Frame::Again.encode(), &mut end.links).ok();
+            world.settle();
+            world.run(RTT);
+            let end = world.end(2);
+            end.app.streams.remove(key);
+            end.links.abandon(key, Reset::Dropped);
+        }
+        world.settle();
+        world.run(RTT);
+    }
+    let refused = world.end(1).links.counters.streams_refused;
+    assert!(opened > 10 && opened - refused <= 3, "{refused} of {opened} are refused");
 }
