@@ -233,6 +233,7 @@ impl Broadcasts {
                 Give::Body(of, sequence) => (of, sequence),
                 Give::Range(of) => {
                     let (range, tip) = self.held.range(of);
+                    peer.given.take(now, BROADCAST_OVERHEAD);
                     return Some(Frame::Range { of, first: range.start, next: range.end, tip });
                 }
             };
@@ -241,7 +242,13 @@ impl Broadcasts {
                     peer.given.take(now, message.signed().bytes().len());
                     return Some(Frame::Body(message.signed().bytes().to_vec()));
                 }
-                None => peer.gives.push_front(Give::Range(of)),
+                None => {
+                    // One answer for all of a run that is not here: it says what is.
+                    let held = &self.held;
+                    let is_answered = |give: &Give| matches!(give, Give::Body(run, number) if *run == of && held.get(of, *number).is_none());
+                    peer.gives.retain(|give| !is_answered(give));
+                    peer.gives.push_front(Give::Range(of));
+                }
             }
         }
     }

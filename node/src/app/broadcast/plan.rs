@@ -49,9 +49,9 @@ impl Broadcasts {
             if fetch.offers.is_empty() && fetch.waiting.is_empty() {
                 return None;
             }
-            // A view that does not know the author yet is asked again soon.
+            // A view that does not know the author yet is asked again, but not often: anybody can make authors up.
             let known = judge.knows(&of.author);
-            let at = if known { self.ask(now, of, fetch, next) } else { now + self.patience() };
+            let at = if known { self.ask(now, of, fetch, next) } else { now + self.delta };
             match self.gap(now, fetch, next) {
                 Gap::Until(hope) => return Some(at.min(hope)),
                 Gap::Over(to) => {
