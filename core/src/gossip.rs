@@ -128,6 +128,9 @@ impl Member {
             }
         };
         self.on_strain(&from, datagram.strain, now.mono);
+        if let Some(link) = self.links.get_mut(&from) {
+            link.shown = Some(datagram.digest);
+        }
         if datagram.pong {
             let params = self.state.params;
             if self.gray.on_pong(&from, datagram.token) {

@@ -89,6 +89,8 @@ pub(crate) struct Link {
     pub(crate) useful: Mono,
     /// How the peer's own pings do, and when it said so (R8).
     pub(crate) strain: Option<(u8, Mono)>,
+    /// The digest in its last ping or pong.
+    pub(crate) shown: Option<ShortHash>,
     /// When it last said anything.
     pub(crate) heard: Mono,
     /// It is too busy to be walked with, and said so.
@@ -124,6 +126,7 @@ impl Link {
             told_redirect: Mono(0),
             useful: now,
             strain: None,
+            shown: None,
             heard: now,
             busy: false,
         }

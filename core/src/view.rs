@@ -2,7 +2,7 @@
 
 use crate::{
     accusation::Accusation,
-    crypto::{Hash, PublicKey},
+    crypto::{Hash, PublicKey, ShortHash},
     id::MemberId,
     load::Load,
     mask::Mask,
@@ -187,6 +187,14 @@ impl View<'_> {
         let mut beside: Vec<_> = both.map(|ix| state.id(ix)).filter(|id| id != me).collect();
         beside.dedup();
         beside
+    }
+
+    /// Whether a linked member's view is equal to this one, by its last ping or pong; `None` if there was none on this link.
+    /// Ring neighbours ping each other all the time, so of them it is known without asking. While something spreads, views
+    /// differ for a moment.
+    pub fn agrees_with(&self, id: &MemberId) -> Option<bool> {
+        let shown = self.0.links.get(id)?.shown?;
+        Some(shown == ShortHash::from(self.digest()))
     }
 
     /// Members with a link that is up.

@@ -40,6 +40,9 @@
 //! |---|---|---|---|
 //! | request, by id or address | none, `requests_keep_no_order` | one end each; on an error the handler may have run, `a_request_is_handled_at_most_once_and_ends_exactly_once` | the handler runs at most once, same test |
 //! | message stream | as sent, in each direction, `a_message_stream_is_in_order_without_gap_or_double_until_it_is_lost` | all while its link lives; both ends are told when it does not, and may not know what of the last bytes has arrived; after a good finish the peer's transport has all | none, same test |
+//! | gossip | none | once per Δ to whoever is beside this member then; not repeated, and an answer that is late is dropped: `a_neighbour_that_never_answers_delays_no_gossip` | the same content comes again with every turn, `gossip_goes_to_neighbours_and_their_answers_come_back` |
+//! | broadcast | of each author and run as said, `broadcasts_arrive_once_and_in_order_under_loss`; none between authors, or between runs of one | to all that are joined and correct, if a path of correct members leads there, while it is kept (10 minutes, 4 MiB of one author): `broadcasts_of_both_sides_of_a_partition_arrive_after_it`, `after_a_restart_an_author_says_on_and_a_receiver_catches_up`; what is gone is told, `what_nobody_keeps_any_more_is_told_as_missed`. Not told: what an author said just before it crashed and nobody had pulled. Not promised: one body for a number that the author signs twice, `two_bodies_for_one_number_are_told_once_by_whoever_sees_both` | none within a run of the receiver; after its own restart it is told again what is still kept |
+//! | sign, verify | | asks nobody: `an_unknown_signer_is_not_an_invalid_signature` | |
 
 mod broadcast;
 mod gossip;

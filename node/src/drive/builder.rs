@@ -1,12 +1,12 @@
 //! From what a program says to a running member.
 
 use super::{
-    MessageStream, Runtime, Service, Socket,
+    Broadcast, Broadcasts, MessageStream, Runtime, Service, Socket,
     client::{CALLS_MAX, Client, Facts},
     clock::{Clock, wall},
     error::StartError,
     events::Registry,
-    handler::{Handler, Roles, StreamHandler},
+    handler::{BroadcastHandler, Handler, Roles, StreamHandler},
     record::Tape,
     run::{Loop, Parts},
     service, wire,
@@ -36,6 +36,7 @@ pub struct Builder<R> {
     seeds: Vec<String>,
     tags: Vec<u8>,
     roles: Roles,
+    broadcasts: Option<BroadcastHandler>,
     streams: Option<StreamHandler>,
     record: Option<PathBuf>,
 }
@@ -53,6 +54,7 @@ impl<R: Runtime> Builder<R> {
             seeds: Vec::new(),
             tags: Vec::new(),
             roles: Roles::default(),
+            broadcasts: None,
             streams: None,
             record: None,
         }
@@ -140,6 +142,18 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// Takes what members say to all, from the first on: an async function of each, one after the other. One that takes long
+    /// is told what it missed ([`Broadcast::Lagged`]); after a panic it is called with the next. The same as a loop over
+    /// [`Client::broadcasts`] of your own. A [`Client`] kept in it keeps the member running.
+    pub fn on_broadcast<F, Fut>(mut self, handler: F) -> Self
+    where
+        F: Fn(Broadcast) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.broadcasts = Some(BroadcastHandler::new(handler));
+        self
+    }
+
     /// Handles streams that other members open: an async function of each, in a task of its own, which may take as long
     /// as it likes. When it returns, what is left of the stream is given up; after a panic the other end is told so. At
     /// most [`STREAMS_FROM_PEER`](crate::limits::STREAMS_FROM_PEER) run for one member. A [`Client`] kept in it keeps the
@@ -156,8 +170,8 @@ impl<R: Runtime> Builder<R> {
     /// Does for others what a [`Service`] does. Replaces single functions that were given before; those given after it
     /// replace its parts.
     pub fn service(mut self, service: impl Service) -> Self {
-        let (roles, streams) = service::handlers(service);
-        (self.roles, self.streams) = (roles, Some(streams));
+        let (roles, broadcasts, streams) = service::handlers(service);
+        (self.roles, self.broadcasts, self.streams) = (roles, Some(broadcasts), Some(streams));
         self
     }
 
@@ -217,6 +231,9 @@ impl<R: Runtime> Builder<R> {
             tape,
             delta,
         };
+        if let Some(handler) = self.broadcasts {
+            runtime.spawn(handler.run(Broadcasts::new(broadcasts.queue())));
+        }
         runtime.spawn(Loop::new(parts).run());
         let warnings = loaded.warnings;
         Ok(Client::new(Facts { id, local_addr, network, clock, warnings, events, broadcasts, pen }, calls))

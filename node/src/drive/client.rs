@@ -197,6 +197,13 @@ impl Client {
         self.query(|node| node.view().digest()).await
     }
 
+    /// Whether a ring neighbour's view is equal to this member's, by what its last ping or pong showed: nobody is asked.
+    /// `None` of whom nothing is known. While something spreads views differ for a moment: wait for it with
+    /// [`Client::wait_for`] and [`View::agrees_with`], or compare [`Client::digest`] over requests of your own.
+    pub async fn agrees_with(&self, id: MemberId) -> Result<Option<bool>, Stopped> {
+        self.query(move |node| node.view().agrees_with(&id)).await
+    }
+
     /// Runs `look` on the member inside its loop: the one mechanism for reads. It must be quick; the member does
     /// nothing else meanwhile. If it panics the member stops.
     pub async fn query<T: Send + 'static>(

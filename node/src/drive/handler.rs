@@ -1,6 +1,6 @@
 //! The application's answers to requests.
 
-use super::{MessageStream, client::Answer};
+use super::{Broadcast, Broadcasts, MessageStream, client::Answer};
 use crate::{app::Failure, limits::REQUESTS_PER_PEER};
 use futures_util::{FutureExt, future::BoxFuture};
 use ifrit_core::id::MemberId;
@@ -80,6 +80,28 @@ impl Roles {
             Role::Request => self.request.as_ref(),
             Role::Gossip => self.gossip.as_ref(),
             Role::GossipReply => self.gossip_reply.as_ref(),
+        }
+    }
+}
+
+/// An async function of what members say to all.
+#[derive(Clone)]
+pub(super) struct BroadcastHandler(Arc<dyn Fn(Broadcast) -> BoxFuture<'static, ()> + Send + Sync>);
+
+impl BroadcastHandler {
+    pub(super) fn new<F, Fut>(handler: F) -> Self
+    where
+        F: Fn(Broadcast) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Self(Arc::new(move |broadcast| handler(broadcast).boxed()))
+    }
+
+    /// Handles one after the other, until the member has stopped. After a panic it goes on with the next.
+    pub(super) async fn run(self, mut broadcasts: Broadcasts) {
+        while let Some(broadcast) = broadcasts.next().await {
+            let handling = async { (self.0)(broadcast).await };
+            let _ = AssertUnwindSafe(handling).catch_unwind().await;
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What a member does for others, as one type.
 
 use super::{
-    CODE_NO_HANDLER, MessageStream,
-    handler::{Handler, Roles, StreamHandler, failure},
+    Broadcast, CODE_NO_HANDLER, MessageStream,
+    handler::{BroadcastHandler, Handler, Roles, StreamHandler, failure},
 };
 use crate::app::Failure;
 use ifrit_core::id::MemberId;
@@ -40,6 +40,12 @@ pub trait Service: Send + Sync + 'static {
         async {}
     }
 
+    /// Takes the next of what members say to all: see [`Builder::on_broadcast`](super::Builder::on_broadcast).
+    fn broadcast(&self, broadcast: Broadcast) -> impl Future<Output = ()> + Send {
+        let _ = broadcast;
+        async {}
+    }
+
     /// Handles a stream that another member opened: see [`Builder::on_stream`](super::Builder::on_stream).
     fn stream(&self, stream: MessageStream) -> impl Future<Output = ()> + Send {
         stream.reset(CODE_NO_HANDLER);
@@ -48,10 +54,10 @@ pub trait Service: Send + Sync + 'static {
 }
 
 /// A service as the functions that the loop knows.
-pub(super) fn handlers<S: Service>(service: S) -> (Roles, StreamHandler) {
+pub(super) fn handlers<S: Service>(service: S) -> (Roles, BroadcastHandler, StreamHandler) {
     let service = Arc::new(service);
     let of = || Arc::clone(&service);
-    let (request, gossip, replies, streams) = (of(), of(), of(), of());
+    let (request, gossip, replies, broadcasts, streams) = (of(), of(), of(), of(), of());
     let roles = Roles {
         request: Some(Handler::new(move |from, body| {
             let service = request.clone();
@@ -66,9 +72,13 @@ pub(super) fn handlers<S: Service>(service: S) -> (Roles, StreamHandler) {
             async move { service.gossip_reply(from, body).await }
         })),
     };
+    let broadcasts = BroadcastHandler::new(move |broadcast| {
+        let service = broadcasts.clone();
+        async move { service.broadcast(broadcast).await }
+    });
     let streams = StreamHandler::new(move |stream| {
         let service = streams.clone();
         async move { service.stream(stream).await }
     });
-    (roles, streams)
+    (roles, broadcasts, streams)
 }

@@ -117,3 +117,27 @@ pub(crate) async fn who_says_too_much_waits_and_loses_nothing<D: Driver>() {
     cluster.stop::<D>().await;
     assert_eq!(listener.next().await, None, "it ends with the member");
 }
+
+pub(crate) async fn a_broadcast_handler_is_called_one_after_the_other_whatever_it_does<D: Driver>() {
+    let mut cluster = Cluster::new();
+    let (told, heard) = async_channel::unbounded();
+    let handler = move |broadcast| {
+        let Broadcast::Message { sequence, .. } = broadcast else { panic!("nothing is lost") };
+        let told = told.clone();
+        async move {
+            _ = told.send(sequence).await;
+            assert!(sequence % 2 == 0, "as asked");
+        }
+    };
+    let author = cluster.add::<D>(|builder| builder).await;
+    cluster.add::<D>(|builder| builder.on_broadcast(handler)).await;
+    cluster.complete::<D>().await;
+    for n in 0..6u64 {
+        assert_eq!(author.broadcast("hello").await, Ok(n));
+    }
+    for n in 0..6u64 {
+        assert_eq!(D::within("the next", heard.recv()).await, Ok(n));
+    }
+    cluster.stop::<D>().await;
+    assert!(heard.recv().await.is_err(), "the handler ends with the member");
+}

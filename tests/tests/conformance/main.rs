@@ -39,6 +39,7 @@ on_both_drivers![
     broadcast::who_comes_later_hears_what_was_said_before,
     broadcast::an_author_that_restarts_says_on_in_a_new_run,
     broadcast::who_says_too_much_waits_and_loses_nothing,
+    broadcast::a_broadcast_handler_is_called_one_after_the_other_whatever_it_does,
     gossip::gossip_goes_to_neighbours_and_their_answers_come_back,
     gossip::a_neighbour_that_never_answers_delays_no_gossip,
     lifecycle::a_member_knows_itself_and_stops,
