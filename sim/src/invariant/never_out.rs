@@ -17,14 +17,16 @@ impl Invariant for NeverOut {
     fn look(&mut self, scene: &Scene<'_>, found: &mut Found) {
         let now = scene.now();
         let mut expected = vec![0u64; scene.world.len().div_ceil(64)];
-        for subject in (0..scene.world.len()).filter(|subject| scene.truth.is_healthy(*subject, now)) {
+        // Whoever is gray begins anew when it is not any more.
+        let counts = |subject: &usize| scene.truth.is_healthy(*subject, now) && !is_gray(scene, *subject);
+        for subject in (0..scene.world.len()).filter(counts) {
             expected[subject / 64] |= 1 << (subject % 64);
         }
         let missing = |_, word: usize, row: u64| expected[word] & !row;
         let connected =
             |observer, subject| scene.truth.connected(observer, subject) && !is_lost(scene, subject);
         for (observer, subject) in self.overdue.look(scene, scene.bound(), missing, connected) {
-            if !is_expiring(scene, subject) && !is_gray(scene, subject) {
+            if !is_expiring(scene, subject) {
                 let state = scene.world.sees(observer, subject).map(|view| view.state);
                 let detail =
                     format!("{observer} holds {subject} out for more than {:?}: {state:?}", scene.bound());
@@ -36,8 +38,8 @@ impl Invariant for NeverOut {
 
 /// Whether it says of itself that it is gray after a trouble of its own: it serves a probation (R8).
 fn is_gray(scene: &Scene<'_>, member: usize) -> bool {
-    let own = scene.world.sees(member, member).map(|view| view.state);
-    own == Some(State::Gray) && scene.truth.facts[member].trouble != Mono(0)
+    let own = || scene.world.sees(member, member).map(|view| view.state);
+    scene.truth.facts[member].trouble != Mono(0) && own() == Some(State::Gray)
 }
 
 /// Whether it is not joined and knew no correct member that runs where packets reach it when it started: it is not joined, by R16,
