@@ -355,7 +355,7 @@ impl Member {
             self.contacts.joined = true;
             self.contacts.unconfirmed = !confirmed;
             self.state.thaw(now.mono);
-            self.state.changed = true;
+            self.state.touch_all();
             if confirmed {
                 self.contacts.pool = Vec::new();
             }

@@ -4,6 +4,10 @@
 //! it tell the accused by chance, and once. Its own walks may take over 2Δ: a slandered member watches few. But all its ring
 //! neighbours ask it for a newer note of itself once per Δ/2. Whoever is asked for one above its current epoch asks back what is
 //! held against it, each time and each peer: of those that ask first, some may be liars.
+//!
+//! **The accused are asked after (R13).** Whatever the walks' charges, once per Δ/2 each accused and a third of the ring
+//! neighbours, in turn, are asked for newer notes of the accused. So all neighbours have been asked before an age reaches 2Δ;
+//! to ask all of them each time was most of what a crash costs.
 
 use crate::{
     accusation::Accusation,
@@ -23,7 +27,10 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
-use core::time::Duration;
+use core::{ops::Bound, time::Duration};
+
+/// Turns of Δ/2 in which all ring neighbours are asked after the accused: fewer than an age of 2Δ has.
+const ASK_TURNS: usize = 3;
 
 /// What waits to be announced or pulled.
 #[derive(Debug, Default)]
@@ -32,14 +39,15 @@ pub(crate) struct Gossip {
     announced: BTreeMap<MemberId, Option<MemberId>>,
     /// Not announced before: what comes in bulk is told in bulk.
     next_announce: Mono,
-    /// R7: accusations on further rings follow after Δ, all of a member's at once.
+    /// R7: accusations on further rings follow after Δ, all of a member's at once, and in rounds of Δ/2.
     later: BTreeSet<(Mono, MemberId)>,
     scheduled: BTreeSet<MemberId>,
     pub(crate) pulls: BTreeMap<Brief, Pull>,
     /// When pulls are looked at again.
     pub(crate) pulls_at: Option<Mono>,
-    /// When the accused are asked after again (R13).
+    /// When the accused are asked after again (R13), and who was asked last.
     ask_after: Option<Mono>,
+    asked: Option<MemberId>,
     /// Links with wants, and links with a walk; others may be among them for a while. Looking at all links at each event
     /// costs more than all else.
     pub(crate) wanting: BTreeSet<MemberId>,
@@ -62,8 +70,12 @@ impl Gossip {
         self.announced.insert(id, from);
     }
 
-    pub(crate) fn announce_later(&mut self, id: MemberId, at: Mono) {
+    /// R7: once Δ is over, with all that is told in the same half of one: of many that crash together each would else cost
+    /// announcements of its own.
+    pub(crate) fn announce_later(&mut self, id: MemberId, now: Mono, delta: Duration) {
         if self.scheduled.insert(id) {
+            let step = (delta / 2).as_nanos().max(1) as u64;
+            let at = Mono((now + delta).0.div_ceil(step).saturating_mul(step));
             self.later.insert((at, id));
         }
     }
@@ -300,7 +312,7 @@ impl Member {
     pub(crate) fn flush_gossip(&mut self, now: Now) {
         for accusation in core::mem::take(&mut self.state.pushes) {
             self.push_accusation(&accusation, now);
-            self.gossip.announce_later(accusation.accused, now.mono + self.state.params.delta);
+            self.gossip.announce_later(accusation.accused, now.mono, self.state.params.delta);
         }
         self.flush_announced(now.mono);
         self.flush_wants(now.mono);
@@ -485,7 +497,17 @@ impl Member {
         });
     }
 
-    /// R13: whatever the walks' charges, each ring neighbour is asked once per Δ/2 for newer notes of the accused.
+    /// R13: the neighbours whose turn it is to be asked: all have had theirs after [`ASK_TURNS`].
+    fn next_asked(&mut self) -> BTreeSet<MemberId> {
+        let all = &self.monitor.neighbours;
+        let after = self.gossip.asked.map_or(Bound::Unbounded, Bound::Excluded);
+        let turn = all.range((after, Bound::Unbounded)).chain(all).take(all.len().div_ceil(ASK_TURNS));
+        let turn: Vec<MemberId> = turn.copied().collect();
+        self.gossip.asked = turn.last().copied();
+        turn.into_iter().collect()
+    }
+
+    /// R13: whatever the walks' charges, ring neighbours are asked for newer notes of the accused.
     fn ask_after_accused(&mut self, now: Mono) {
         if self.state.accused().next().is_none() {
             self.gossip.ask_after = None;
@@ -502,7 +524,9 @@ impl Member {
         let accused: Vec<Ix> = self.state.accused().skip(skip * WANT_MAX).take(WANT_MAX).collect();
         let newer = |ix: &Ix| Want { accusations: None, ..self.want_newer(*ix) };
         let frame = Frame::Want(accused.iter().map(newer).collect()).encode();
-        for peer in self.monitor.neighbours.clone() {
+        let mut peers = self.next_asked();
+        peers.extend(accused.iter().map(|ix| self.state.id(*ix)));
+        for peer in peers {
             self.send(peer, Lane::Urgent, frame.clone());
         }
     }

@@ -203,7 +203,7 @@ impl Member {
             self.own.mark_stale();
             self.own_due = Some(now);
             // What it held back, it owes when it is back.
-            self.state.changed = true;
+            self.state.touch_all();
         }
     }
 
@@ -261,7 +261,9 @@ impl Member {
 
     /// Not deaf, or not any more: what is owed is looked at again.
     fn recover(&mut self, deaf: Option<Mono>) -> Option<Mono> {
-        self.state.changed |= deaf.is_some();
+        if deaf.is_some() {
+            self.state.touch_all();
+        }
         None
     }
 

@@ -89,6 +89,7 @@ pub struct Member {
     pub(crate) now: Now,
     /// When it asked to be woken.
     wanted: Option<Mono>,
+    why: Why,
     /// It was told so, and nothing has changed since.
     waits: bool,
     /// Links, neighbours or addresses changed: `lacks` is to be looked at again.
@@ -202,6 +203,7 @@ impl Member {
             ceilings: BTreeMap::new(),
             now,
             wanted: Some(now.mono),
+            why: Why::Idle,
             waits: false,
             relinked: true,
             lacks: false,
@@ -264,9 +266,11 @@ impl Member {
         if !self.out.is_empty() {
             return self.out.poll(None, Why::Idle);
         }
-        let (until, why) = self.deadline();
-        (self.wanted, self.waits) = (until, true);
-        self.out.poll(until, why)
+        if !self.waits {
+            let (until, why) = self.deadline();
+            (self.wanted, self.why, self.waits) = (until, why, true);
+        }
+        self.out.poll(self.wanted, self.why)
     }
 
     /// Read-only queries.
@@ -295,6 +299,7 @@ impl Member {
         let mono = now.mono.since(self.now.mono).as_millis() as u64;
         if Duration::from_millis(wall.abs_diff(mono)) > self.state.params.allowance / 2 {
             self.on_clock_jump(now);
+            self.waits = false;
         }
         self.now = now;
     }
@@ -365,10 +370,17 @@ impl Member {
             self.state.changed = false;
             self.own_due = Some(now.mono);
             self.contacts.wake(now.mono);
+            let touched = core::mem::take(&mut self.state.touched);
             if self.contacts.joined() {
-                let duties = self.monitor.retarget(&self.state, &self.me, now);
-                self.duties = duties;
-                self.relinked = true;
+                if self.monitor.concerns(&touched) {
+                    self.duties = self.monitor.retarget(&self.state, &self.me, now);
+                    self.relinked = true;
+                } else {
+                    debug_assert!(
+                        self.monitor.is_current(&self.state, &self.me),
+                        "somebody near changed unnoticed"
+                    );
+                }
                 self.accuse_by_duty(now);
                 if self.state.down().next().is_some() {
                     self.contacts.plan_heal(now.mono, self.state.params.heal_period);

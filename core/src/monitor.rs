@@ -12,7 +12,7 @@ use crate::{
     limits::MEDIAN_OTHERS_MIN,
     mask::Mask,
     params::Params,
-    state::{Ix, State},
+    state::{Ix, State, Touched},
     time::{Mono, Now},
 };
 use alloc::{
@@ -79,6 +79,19 @@ pub(crate) struct Monitor {
     pub(crate) successors: BTreeSet<MemberId>,
     /// The successors changed since links to them were looked at.
     pub(crate) is_new: bool,
+    /// All that the last look along the rings met: while none of them changes, it would show the same again.
+    met: BTreeSet<Ix>,
+}
+
+/// What a look along the rings shows.
+#[derive(Debug, Default)]
+struct Sight {
+    /// Rings on which each is watched, and whether it stands behind one that is accused or out.
+    wanted: BTreeMap<Ix, (Mask, bool)>,
+    duty: Vec<(Ix, u8)>,
+    neighbours: BTreeSet<MemberId>,
+    successors: BTreeSet<MemberId>,
+    met: BTreeSet<Ix>,
 }
 
 impl Monitor {
@@ -91,7 +104,13 @@ impl Monitor {
             neighbours: BTreeSet::new(),
             successors: BTreeSet::new(),
             is_new: true,
+            met: BTreeSet::new(),
         }
+    }
+
+    /// Whether a look along the rings may show something new.
+    pub(crate) fn concerns(&self, touched: &Touched) -> bool {
+        touched.any_of(&self.met)
     }
 
     /// Looks anew at who is to be watched. Gives the accusations that are this member's duty (R6): Down members on
@@ -99,61 +118,26 @@ impl Monitor {
     ///
     /// Costs k short walks along the rings.
     pub(crate) fn retarget(&mut self, state: &State, me: &MemberId, now: Now) -> Vec<(Ix, u8)> {
-        // Rings on which we watch it, and whether it stands behind one that is accused or out.
-        let mut wanted: BTreeMap<Ix, (Mask, bool)> = BTreeMap::new();
-        let mut duty = Vec::new();
-        self.neighbours.clear();
-        self.successors.clear();
+        let sight = look(state, me);
+        (self.neighbours, self.successors, self.met) = (sight.neighbours, sight.successors, sight.met);
         self.is_new = true;
-        for ring in 0..state.params.rings {
-            let (mut behind, mut closest) = (false, true);
-            for ix in state.rings.successors(&state.roster, ring, me) {
-                let mut want = || {
-                    let entry = wanted.entry(ix).or_default();
-                    entry.0.enable(ring);
-                    entry.1 |= behind;
-                };
-                if state.is_out(ix) {
-                    // R6: it is the duty of the closest that is not out; an accused one is not.
-                    if closest {
-                        owes(state, ix, ring, &mut duty);
-                    }
-                    if state.case(ix).is_some_and(|case| case.hold.is_some()) || is_gray(state, ix) {
-                        want();
-                    }
-                    if is_gray(state, ix) {
-                        self.neighbours.insert(state.id(ix)); // still gossiped with (R8)
-                    }
-                    behind = true;
-                    continue;
-                }
-                self.successors.insert(state.id(ix));
-                if state.roster[ix].note.mask().enabled(ring) {
-                    want();
-                }
-                // Past an accused one the next is pinged too, at once (R5).
-                if !state.is_accused(ix) {
-                    break;
-                }
-                mark!(R5Past);
-                (behind, closest) = (true, false);
-            }
-            for ix in state.rings.predecessors(&state.roster, ring, me) {
-                if state.is_out(ix) && !is_gray(state, ix) {
-                    continue;
-                }
-                self.neighbours.insert(state.id(ix));
-                if state.is_out(ix) {
-                    continue;
-                }
-                if !state.is_accused(ix) {
-                    break;
-                }
-            }
-        }
-        self.neighbours.extend(self.successors.iter().copied());
-        self.watch(state, &wanted, now);
-        duty
+        self.watch(state, &sight.wanted, now);
+        sight.duty
+    }
+
+    /// Whether a look would show what the last one did.
+    pub(crate) fn is_current(&self, state: &State, me: &MemberId) -> bool {
+        let sight = look(state, me);
+        let watched = |(ix, (rings, _)): (&Ix, &(Mask, bool))| {
+            let note = &state.roster[*ix].note;
+            self.watched.get(&note.id()).is_some_and(|watch| {
+                (watch.rings, watch.enabled, watch.epoch) == (*rings, note.mask(), note.epoch())
+            })
+        };
+        sight.neighbours == self.neighbours
+            && sight.successors == self.successors
+            && sight.wanted.len() == self.watched.len()
+            && sight.wanted.iter().all(watched)
     }
 
     fn watch(&mut self, state: &State, wanted: &BTreeMap<Ix, (Mask, bool)>, now: Now) {
@@ -383,6 +367,61 @@ impl Watch {
     fn at(&self) -> Mono {
         self.pending.map_or(self.next, |pending| pending.missed_at)
     }
+}
+
+/// Along all rings, both ways, as far as somebody is who is well.
+fn look(state: &State, me: &MemberId) -> Sight {
+    let mut sight = Sight::default();
+    for ring in 0..state.params.rings {
+        let (mut behind, mut closest) = (false, true);
+        for ix in state.rings.successors(&state.roster, ring, me) {
+            sight.met.insert(ix);
+            let mut want = || {
+                let entry = sight.wanted.entry(ix).or_default();
+                entry.0.enable(ring);
+                entry.1 |= behind;
+            };
+            if state.is_out(ix) {
+                // R6: it is the duty of the closest that is not out; an accused one is not.
+                if closest {
+                    owes(state, ix, ring, &mut sight.duty);
+                }
+                if state.case(ix).is_some_and(|case| case.hold.is_some()) || is_gray(state, ix) {
+                    want();
+                }
+                if is_gray(state, ix) {
+                    sight.neighbours.insert(state.id(ix)); // still gossiped with (R8)
+                }
+                behind = true;
+                continue;
+            }
+            sight.successors.insert(state.id(ix));
+            if state.roster[ix].note.mask().enabled(ring) {
+                want();
+            }
+            // Past an accused one the next is pinged too, at once (R5).
+            if !state.is_accused(ix) {
+                break;
+            }
+            mark!(R5Past);
+            (behind, closest) = (true, false);
+        }
+        for ix in state.rings.predecessors(&state.roster, ring, me) {
+            sight.met.insert(ix);
+            if state.is_out(ix) && !is_gray(state, ix) {
+                continue;
+            }
+            sight.neighbours.insert(state.id(ix));
+            if state.is_out(ix) {
+                continue;
+            }
+            if !state.is_accused(ix) {
+                break;
+            }
+        }
+    }
+    sight.neighbours.extend(sight.successors.iter().copied());
+    sight
 }
 
 /// R6: a Down member on an enabled ring without a valid accusation; none in a hold.

@@ -110,7 +110,7 @@ impl Member {
             // was first and is the one that is pushed.
             let frame = self.accusation_frame(&accusation, true, now.mono);
             self.send(accusation.accused, Lane::Urgent, frame);
-            self.gossip.announce_later(self.state.id(accused), now.mono + self.state.params.delta);
+            self.gossip.announce_later(self.state.id(accused), now.mono, self.state.params.delta);
         }
     }
 

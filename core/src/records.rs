@@ -440,7 +440,7 @@ impl Member {
         }
         let accusation = self.store.accusation(accusation);
         self.state.accuse(accusation, now.mono);
-        self.gossip.announce_later(accused, now.mono + self.state.params.delta);
+        self.gossip.announce_later(accused, now.mono, self.state.params.delta);
         Fate::News
     }
 

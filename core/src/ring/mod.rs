@@ -119,8 +119,8 @@ impl Rings {
         ring: u8,
         of: &MemberId,
     ) -> impl Iterator<Item = u32> + use<'_, I> {
-        let table = &self.tables[usize::from(ring)];
-        let (before, after) = table.around(&self.circle.order(ring, ids), of);
+        let (table, order) = (&self.tables[usize::from(ring)], self.circle.order(ring, ids));
+        let (before, after) = table.around(&order, &order.place(of));
         table.span(Gap::START, before).rev().chain(table.span(after, table.end()).rev())
     }
 
@@ -133,8 +133,8 @@ impl Rings {
         ring: u8,
         of: &MemberId,
     ) -> impl Iterator<Item = u32> + use<'_, I> {
-        let table = &self.tables[usize::from(ring)];
-        let (before, after) = table.around(&self.circle.order(ring, ids), of);
+        let (table, order) = (&self.tables[usize::from(ring)], self.circle.order(ring, ids));
+        let (before, after) = table.around(&order, &order.place(of));
         table.span(after, table.end()).chain(table.span(Gap::START, before))
     }
 
@@ -149,9 +149,10 @@ impl Rings {
     ) -> impl Iterator<Item = u32> + use<'_, I> {
         let table = &self.tables[usize::from(ring)];
         let order = self.circle.order(ring, ids);
-        let (to, _) = table.around(&order, accused);
-        let (_, from) = table.around(&order, accuser);
-        let wraps = order.place(accuser) >= order.place(accused);
+        let (first, last) = (order.place(accuser), order.place(accused));
+        let (to, _) = table.around(&order, &last);
+        let (_, from) = table.around(&order, &first);
+        let wraps = first >= last;
         let (near, far) = match wraps {
             true => (table.span(Gap::START, to), table.span(from, table.end())),
             false => (table.span(from, to), table.span(Gap::START, Gap::START)),

@@ -120,9 +120,9 @@ impl Table {
         true
     }
 
-    /// The gaps before and after `id`: the same one if it is not in.
-    pub(super) fn around<I: Ids + ?Sized>(&self, order: &Order<'_, I>, id: &MemberId) -> (Gap, Gap) {
-        match self.find(order, &order.place(id)) {
+    /// The gaps before and after `place`: the same one if nobody is there.
+    pub(super) fn around<I: Ids + ?Sized>(&self, order: &Order<'_, I>, place: &Place<'_>) -> (Gap, Gap) {
+        match self.find(order, place) {
             None => (Gap::START, Gap::START),
             Some((run, Ok(at))) => (self.gap(run, at), self.gap(run, at + 1)),
             Some((run, Err(at))) => (self.gap(run, at), self.gap(run, at)),

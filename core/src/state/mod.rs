@@ -8,10 +8,12 @@ mod roster;
 mod sorted;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod verdict;
 
 pub(crate) use roster::{Case, Ix, Peer, Roster, Slot, Standing};
 pub(crate) use sorted::Sorted;
+pub(crate) use touched::Touched;
 pub(crate) use verdict::Consider;
 
 use crate::{
@@ -66,6 +68,8 @@ pub(crate) struct State {
     oracle_credit: usize,
     /// Who is out, accused or known changed since it was last looked at.
     pub(crate) changed: bool,
+    /// And whose.
+    pub(crate) touched: Touched,
     /// For the application.
     pub(crate) notices: Vec<Notice>,
     /// First valid and first parked accusations (R7).
@@ -105,6 +109,7 @@ impl State {
             live: 0,
             oracle_credit: 0,
             changed: true,
+            touched: Touched::all(),
             notices: Vec::new(),
             pushes: Vec::new(),
         }
@@ -243,7 +248,7 @@ impl State {
         self.newcomers.push(ix);
         self.untils.insert((until, ix));
         self.live += usize::from(!standing.is_out());
-        self.changed = true;
+        self.touch_all(); // it is on the rings now
         self.leaf(ix);
         match standing {
             Standing::Live => self.notices.push(Notice::Up { member: id, epoch }),
@@ -294,7 +299,6 @@ impl State {
             // A newer note answers every accusation of older epochs.
             accused = case.is_valid();
             self.roster[ix].troubled = now;
-            self.changed = true;
         }
         // At an equal epoch a member that is down stays so: only its mask may have changed.
         // One that says that it left is Left whichever came first, the accusation or the note: same records, same state.
@@ -304,8 +308,11 @@ impl State {
             self.drop_case(ix);
         }
         self.stand(ix, standing, now);
+        if let Some(case) = self.cases.get_mut(&ix) {
+            case.slots.iter_mut().for_each(|slot| slot.open = true);
+        }
         self.dirty.insert(ix);
-        self.changed = true; // the mask decides who watches whom
+        self.touch(ix); // the mask decides who watches whom
         self.leaf(ix);
         let adopted = match (was.is_out(), standing.is_out()) {
             (true, false) => Adopted::Up,
@@ -340,7 +347,7 @@ impl State {
         let (was, is) = (peer.standing.is_out(), standing.is_out());
         peer.standing = standing;
         peer.since = now;
-        self.changed = true;
+        self.touch(ix);
         if standing == Standing::Down {
             self.downs.insert(ix);
         } else {
@@ -356,7 +363,18 @@ impl State {
         }
     }
 
-    /// Marks the cases whose validity hangs on whether `ix` is out: on each ring those after it that are accused over
+    /// What follows from this member's standing is looked at again.
+    fn touch(&mut self, ix: Ix) {
+        self.changed = true;
+        self.touched.add(ix);
+    }
+
+    /// What follows from anybody's is.
+    pub(crate) fn touch_all(&mut self) {
+        (self.changed, self.touched) = (true, Touched::all());
+    }
+
+    /// Marks the accusations whose validity hangs on whether `ix` is out: on each ring those after it that are accused over
     /// it. An accusation can be valid only over an unbroken run of out members, so the search ends at the first that
     /// is not out.
     pub(super) fn disturb(&mut self, ix: Ix) {
@@ -366,9 +384,10 @@ impl State {
         let me = self.roster[ix].certificate.id;
         for ring in 0..self.params.rings {
             for next in self.rings.successors(&self.roster, ring, &me) {
-                if let Some(slot) = self.cases.get(&next).and_then(|case| case.slot(ring)) {
+                if let Some(slot) = self.cases.get_mut(&next).and_then(|case| case.slot_mut(ring)) {
                     let accused = &self.roster[next].certificate.id;
                     if self.rings.is_closer(ring, accused, &me, &slot.accusation.accuser) {
+                        slot.open = true;
                         self.dirty.insert(next);
                     }
                 }
@@ -413,7 +432,7 @@ impl State {
         self.trie.set(&self.roster, ix, None);
         self.live -= usize::from(!self.roster[ix].standing.is_out());
         self.roster.remove(ix);
-        self.changed = true;
+        self.touch_all();
         self.notices.push(Notice::Expired { member: id });
         fallen.into_iter().for_each(|accused| self.leaf(accused));
         self.settle(now);

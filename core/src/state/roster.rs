@@ -185,6 +185,8 @@ pub(crate) struct Slot {
     pub(crate) accusation: Arc<Accusation>,
     /// Valid by R1; else parked.
     pub(crate) valid: bool,
+    /// Whether it is valid is to be judged again.
+    pub(crate) open: bool,
     /// Its age counts from here (R4); `None` while it is not valid, or only over members that are held (R6).
     pub(crate) since: Option<Mono>,
     /// By how much its age was set back for waiting input.
@@ -194,6 +196,10 @@ pub(crate) struct Slot {
 impl Case {
     pub(crate) fn slot(&self, ring: u8) -> Option<&Slot> {
         self.slots.iter().find(|slot| slot.accusation.ring == ring)
+    }
+
+    pub(crate) fn slot_mut(&mut self, ring: u8) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.accusation.ring == ring)
     }
 
     /// The age of the oldest valid accusation counts from here (R4).

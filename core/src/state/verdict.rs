@@ -120,10 +120,10 @@ impl State {
             mark!(R4Inherit);
         }
         let at = case.slots.partition_point(|slot| slot.accusation.ring < accusation.ring);
-        case.slots.insert(at, Slot { accuser, accusation, valid: since.is_some(), since, waited });
+        case.slots
+            .insert(at, Slot { accuser, accusation, valid: since.is_some(), open: true, since, waited });
         self.cases.insert(accused, case);
         self.dirty.insert(accused);
-        self.changed = true;
         self.settle(now);
         self.push_parked(accused);
     }
@@ -162,6 +162,9 @@ impl State {
         let Some(mut case) = self.cases.remove(&ix) else { return };
         let was_valid = case.is_valid();
         for at in 0..case.slots.len() {
+            if !core::mem::take(&mut case.slots[at].open) {
+                continue;
+            }
             let valid = self.is_valid(ix, &case.slots[at]);
             let ages = valid && !self.rests_on_held(&case.slots[at]);
             let slot = &mut case.slots[at];
@@ -170,13 +173,16 @@ impl State {
                 (false, true) if case.pushed_parked => mark!(R2Unparked),
                 (_, _) => {}
             }
+            if slot.valid && !valid {
+                self.touch(ix); // R6: the duty on that ring is somebody's again
+            }
             slot.valid = valid;
             slot.since = ages.then(|| slot.since.unwrap_or(now));
         }
         let is_valid = case.is_valid();
         if was_valid != is_valid {
             self.roster[ix].troubled = now;
-            self.changed = true;
+            self.touch(ix);
         }
         if is_valid
             && !case.pushed_valid
@@ -242,6 +248,7 @@ impl State {
                 if let Some(case) = self.cases.get_mut(&ix) {
                     case.rank = Some(self.rank);
                     if case.hold.take().is_some() {
+                        self.touch(ix);
                         self.disturb(ix);
                     }
                 }
@@ -275,7 +282,7 @@ impl State {
                 self.disturb(ix);
             }
         }
-        self.changed = true;
+        self.touch(ix);
     }
 
     /// Whether it is out by a hold only (R6).

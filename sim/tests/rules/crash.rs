@@ -1,8 +1,12 @@
 //! R4, R5, R6: who is silent goes down everywhere, and nobody else does.
 
 use crate::{s, settled};
-use ifrit_core::{action::Notice, time::Mono, view::State};
-use ifrit_sim::{Setup, World};
+use ifrit_core::{accusation::Accusation, action::Notice, tags::FRAME_WANT, time::Mono, view::State};
+use ifrit_sim::{
+    Setup, World,
+    world::{Observed, Said},
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs until all correct members hold `gone` down, within the network's own bound and a margin for the last pushes.
 fn all_notice(world: &mut World, gone: &[usize]) {
@@ -251,4 +255,43 @@ fn r11_a_silent_member_does_not_slow_its_neighbours() {
     let (took, delta) = spread(true);
     let without = spread(false).0;
     assert!(took <= delta.max(without), "{took:?}, without it {without:?}");
+}
+
+#[test]
+fn r13_every_neighbour_is_asked_after_an_accused_member_before_its_age_is_over_in_turn() {
+    let mut world = settled(30, 9, 3);
+    let crashed = world.id(4);
+    world.listen();
+    let start = world.now();
+    world.crash(4);
+    world.run_for(s(8));
+    for observer in world.correct().into_iter().filter(|node| *node != 4) {
+        let told = |is: fn(&Notice) -> Option<&Accusation>| {
+            let of = |seen: &&Observed| {
+                seen.observer == observer && is(&seen.notice).is_some_and(|of| of.accused == crashed)
+            };
+            world.since(start).iter().find(of).map(|seen| seen.at).unwrap()
+        };
+        let accused =
+            told(|notice| if let Notice::Accused { accusation } = notice { Some(accusation) } else { None });
+        let down =
+            told(|notice| if let Notice::Down { accusation } = notice { Some(accusation) } else { None });
+        let mut asked: BTreeMap<usize, usize> = BTreeMap::new();
+        let asks = |said: &&Said| {
+            said.from == observer && said.frame && said.bytes[0] == FRAME_WANT && said.at < down
+        };
+        // What several are asked alike at one moment; what was announced is asked of one.
+        for said in world.said(accused).iter().filter(asks) {
+            let alike = |other: &&Said| asks(other) && other.at == said.at && other.to != said.to;
+            if world.said(said.at).iter().take_while(|other| other.at == said.at).any(|other| alike(&other)) {
+                *asked.entry(said.to).or_default() += 1;
+            }
+        }
+        let neighbours: BTreeSet<usize> =
+            (0..9).flat_map(|ring| [1, -1].map(|way| world.along(ring, observer, way))).collect();
+        for peer in neighbours.into_iter().filter(|peer| *peer != 4) {
+            let times = asked.get(&peer).copied().unwrap_or(0);
+            assert!((1..=2).contains(&times), "{observer} asked {peer} {times} times");
+        }
+    }
 }
