@@ -339,9 +339,9 @@ impl Monitor {
         })
     }
 
-    /// Whether somebody watched has missed a ping and not answered since.
-    pub(crate) fn is_any_silent(&self) -> bool {
-        self.watched.values().any(|watch| watch.escalated && !watch.gray)
+    /// Whether somebody watched has missed a ping and not answered since, or was late when it showed life last.
+    pub(crate) fn is_any_late(&self) -> bool {
+        self.watched.values().any(|watch| (watch.escalated || watch.answered == Some(false)) && !watch.gray)
     }
 
     /// R5: misses needed, by the median loss over all *others* that one monitors, never by the accused's own.
@@ -470,6 +470,31 @@ mod tests {
         time::Wall,
     };
     use proptest::prelude::*;
+
+    #[test]
+    fn r8_somebody_is_late_who_was_so_last_or_is_silent_now_unless_it_is_gray() {
+        let late = |escalated, answered, gray| {
+            let (rings, next) = (Mask::all(1), Mono(0));
+            let watch = Watch {
+                epoch: 1,
+                rings,
+                enabled: rings,
+                next,
+                pending: None,
+                misses: 0,
+                gray,
+                escalated,
+                answered,
+            };
+            let mut monitor = Monitor::new();
+            monitor.watched.insert(MemberId([1; 32]), watch);
+            monitor.is_any_late()
+        };
+        assert!(!late(false, Some(true), false) && !late(false, None, false));
+        assert!(late(false, Some(false), false), "it showed life late, and is not silent just now");
+        assert!(late(true, None, false) && late(true, Some(true), false), "silent");
+        assert!(!late(true, Some(false), true), "a gray one is known to be");
+    }
 
     proptest! {
         #[test]
