@@ -92,15 +92,19 @@ impl Incoming {
         true
     }
 
-    /// The largest of what `kind` counts, of the peer that has the most of it in all; `None` if that is `but`.
+    /// The largest that `kind` counts, of the peer that has the most of it in all; `None` if that is `but`. What is worked on
+    /// counts for nobody: it cannot give way, and would cover for those that could.
     fn largest(&self, but: &MemberId, kind: Kind) -> Option<(RequestToken, StreamKey)> {
-        let of = |share: &Share| if kind == Kind::Arriving { share.bytes } else { share.answers };
-        let (most, _) = self.shares.iter().max_by_key(|(_, share)| of(share))?;
         let size = |request: &Request| match request.state {
             State::Arriving(_) if kind == Kind::Arriving => request.bytes,
             State::Answered { .. } if kind == Kind::Answered => request.answer,
             _ => 0,
         };
+        let mut of: BTreeMap<MemberId, usize> = BTreeMap::new();
+        for request in self.requests.values() {
+            *of.entry(request.from).or_default() += size(request);
+        }
+        let (most, _) = of.iter().max_by_key(|(_, bytes)| **bytes)?;
         let theirs = self.requests.iter().filter(|(_, request)| request.from == *most && most != but);
         let (token, request) = theirs.max_by_key(|(_, request)| size(request))?;
         (size(request) > 0).then_some((*token, request.stream))
