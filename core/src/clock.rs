@@ -35,6 +35,9 @@ impl Jump {
 impl Member {
     /// The wall clock moved against the monotonic one.
     pub(crate) fn on_clock_jump(&mut self, now: Now) {
+        if planted!(ClockExpires) {
+            self.state.expire(self.my_ix, now.mono + now.wall.since(self.now.wall));
+        }
         let linked = |id: &&MemberId| self.links.contains_key(*id);
         let asked: Vec<MemberId> =
             self.monitor.neighbours.iter().filter(linked).take(ASKED).copied().collect();

@@ -443,7 +443,7 @@ impl Member {
                 if let Some(at) = self.contacts.seed_of(&member) {
                     self.contacts.seeds[at].wait = Duration::ZERO;
                 }
-            } else if now.since(link.useful) > patience {
+            } else if now.since(link.useful) > patience && !planted!(StallerKept) {
                 self.hang_up(member, HangUp::Idle);
             } else if idle && !self.is_walking(now) {
                 self.contacts.walk_begun = now;

@@ -67,7 +67,7 @@ impl Strain {
     fn is_over(self, median: Option<u8>) -> bool {
         let known = self.byte() != UNKNOWN;
         let twice = |median: u8| self.late * 100 > 2 * u32::from(median) * self.decided();
-        known && self.late * 2 > self.decided() && median.is_some_and(twice)
+        (known && self.late * 2 > self.decided() && median.is_some_and(twice)) || planted!(GrayEasily)
     }
 
     /// More than half answer in time; or as many as can be, where all have trouble.

@@ -240,7 +240,9 @@ impl Dials {
     /// takes each link and ends it at once is dialled as fast as handshakes go.
     pub(crate) fn completed(&mut self, member: &MemberId) -> bool {
         let Some(dial) = self.members.get_mut(member) else { return false };
-        (dial.wait, dial.next) = (DIAL_WAIT_MIN, dial.begun + DIAL_WAIT_MIN);
+        if !planted!(WaitsStay) {
+            (dial.wait, dial.next) = (DIAL_WAIT_MIN, dial.begun + DIAL_WAIT_MIN);
+        }
         dial.vain = false;
         dial.flying.take().is_some()
     }

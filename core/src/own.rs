@@ -239,6 +239,7 @@ impl Own {
             return false;
         }
         self.renewals.retain(|_, (_, until)| *until > now);
+        let peer = if planted!(RenewalsShared) { self.id } else { peer };
         let (count, until) = self.renewals.entry(peer).or_insert((0, now + RENEW_FOR_PEER));
         if *count >= RENEWALS_AT_ONCE {
             mark!(R3ShownOften);
@@ -267,7 +268,8 @@ impl Own {
     pub(crate) fn due(&mut self, state: &State, now: Mono) -> Option<Mono> {
         self.refill(state, now);
         let half = state.params.delta / 2;
-        let free = self.last.map_or(now, |last| last + half);
+        let apart = if planted!(SlowAnswer) { half * 8 } else { half };
+        let free = self.last.map_or(now, |last| last + apart);
         let spare = self.tokens > NOTE_BUCKET_REBUTTALS || self.leaving;
         let later = if spare { free } else { self.refilled + half };
         let must_jump = self.must_jump();

@@ -110,7 +110,7 @@ impl Member {
             self.links.contains_key(other) && !self.has_come(&pull.want, *leaf)
         };
         let mut others: Vec<_> = pull.others.iter().filter(|other| lacks(other)).copied().collect();
-        if others.is_empty() {
+        if others.is_empty() || planted!(StallHides) {
             return;
         }
         mark!(R7Another);

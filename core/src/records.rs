@@ -80,7 +80,9 @@ impl Member {
         if welcome || link.walk.is_some() {
             return bundles.len();
         }
-        let ours = |bundle: &Bundle<'_>| bundle.id == self.me && !bundle.accusations.is_empty();
+        let ours = |bundle: &Bundle<'_>| {
+            bundle.id == self.me && !bundle.accusations.is_empty() && !planted!(StrangersRefused)
+        };
         let basis = bundles.iter().rposition(ours).map_or(0, |last| last + 1);
         basis.max(bundles.iter().take_while(|bundle| bundle.id == *from).count())
     }

@@ -185,7 +185,7 @@ impl State {
             self.touch(ix);
         }
         if is_valid
-            && !case.pushed_valid
+            && (!case.pushed_valid || planted!(PushAll))
             && let Some(slot) = case.slots.iter().find(|slot| slot.valid)
         {
             let accusation = Arc::clone(&slot.accusation);

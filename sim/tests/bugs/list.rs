@@ -17,5 +17,7 @@ pub(crate) const SCENARIOS: &[(Bug, &[&str])] = &[
     (Bug::RefusalBlamed, &["generated:1"]),
     (Bug::EmptyLeaf, &["generated:1"]),
     (Bug::EpochRepeats, &["generated:15"]),
+    (Bug::SlowAnswer, &["chain.toml"]),
+    (Bug::GrayEasily, &["generated:1"]),
     (Bug::OneContact, &["generated:1"]),
 ];

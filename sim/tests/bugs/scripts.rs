@@ -44,7 +44,7 @@ pub(crate) const SCRIPTS: &[(Bug, &str, Script)] = &[
     (Bug::NoJump, "foreign_note", foreign_note),
 ];
 
-fn check(holds: bool, otherwise: impl Into<String>) -> Result<(), String> {
+pub(crate) fn check(holds: bool, otherwise: impl Into<String>) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise.into()) }
 }
 
