@@ -220,14 +220,15 @@ impl Flows {
         }
     }
 
-    /// A program will send no more.
+    /// A program will send no more. It may have let go of everything before this was heard.
     pub(super) fn finish(&mut self, now: Now, node: &mut Node, id: StreamId, done: Reply<()>) {
-        match self.all.get_mut(&id) {
-            Some(Flow { over: None, finishing, .. }) => match node.finish_stream(now, id) {
-                Ok(()) => *finishing = Some(done),
-                Err(error) => drop(done.send(Err(error))),
-            },
-            other => refuse(other, done),
+        let finished = node.finish_stream(now, id);
+        match (self.all.get_mut(&id), finished) {
+            (Some(flow), Ok(())) => flow.finishing = Some(done),
+            (flow, result) => {
+                let over = flow.and_then(|flow| flow.over);
+                let _ = done.send(over.map_or(result, Err));
+            }
         }
     }
 
@@ -450,6 +451,7 @@ impl Flows {
         self.room.take(peer, length);
         if let Some(flow) = self.all.get_mut(&id) {
             flow.arriving.room = Some(length);
+            flow.arriving.message.reserve_exact(length);
         }
         true
     }

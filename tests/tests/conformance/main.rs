@@ -79,6 +79,7 @@ on_both_drivers![
     streams::a_reader_that_stops_stalls_its_own_stream_alone,
     streams::thousands_of_streams_at_once,
     streams::a_dropped_send_is_sent_whole_or_not_at_all,
+    streams::a_dropped_finish_still_happens,
     streams::a_dropped_recv_loses_nothing,
     streams::a_message_over_the_limit_is_not_sent,
     streams::a_peer_that_closes_within_a_message_is_cut_off,

@@ -304,6 +304,26 @@ pub(crate) async fn a_dropped_send_is_sent_whole_or_not_at_all<D: Driver>() {
     cluster.stop::<D>().await;
 }
 
+pub(crate) async fn a_dropped_finish_still_happens<D: Driver>() {
+    let (tell, told) = async_channel::unbounded();
+    let (cluster, opener, to) = pair::<D, _, _>(move |mut stream: MessageStream| {
+        let tell = tell.clone();
+        async move {
+            while let Ok(Some(_)) = stream.recv().await {}
+            tell.send(stream.recv().await).await.expect("the test listens");
+        }
+    })
+    .await;
+    for _ in 0..20 {
+        let mut stream = open::<D>(&opener, to).await;
+        send::<D>(&mut stream, b"all there is").await;
+        assert_eq!(stream.finish().now_or_never(), None, "it takes a round trip");
+        drop(stream);
+        assert_eq!(D::within("an end", told.recv()).await, Ok(Ok(None)));
+    }
+    cluster.stop::<D>().await;
+}
+
 pub(crate) async fn a_dropped_recv_loses_nothing<D: Driver>() {
     let (cluster, opener, to) = pair::<D, _, _>(echo).await;
     let (mut sender, mut receiver) = open::<D>(&opener, to).await.split();
