@@ -193,23 +193,6 @@ fn an_author_of_whom_nobody_knows_is_asked_for_once_it_is_known() {
 }
 
 #[test]
-fn what_is_not_here_is_answered_once_however_much_is_asked_for() {
-    let mut net = Net::new(2);
-    net.link(0, 1);
-    net.say(0, b"there is one");
-    let end = net.ends.get_mut(&0).expect("there");
-    let mut answered = Vec::new();
-    while end.casts.next_content(net.now, &id(1)).is_some() {}
-    for of in [RunId { author: id(0), run: 1 }, RunId { author: id(9), run: 1 }] {
-        let pull = Frame::Pull { of, from: 5, count: 60 };
-        end.casts.receive(net.now, id(1), pull, &net.known);
-        answered.extend(std::iter::from_fn(|| end.casts.next_content(net.now, &id(1))));
-    }
-    assert!(answered.iter().all(|frame| matches!(frame, Frame::Range { .. })), "{answered:?}");
-    assert_eq!(answered.len(), 2, "{answered:?}");
-}
-
-#[test]
 fn two_bodies_for_one_number_are_told_once_by_whoever_sees_both() {
     let mut net = Net::new(3);
     let of = RunId { author: id(7), run: 1 };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::link::tests::world::{RTT, World, id};
+use ifrit_core::broadcast::RunId;
 
 /// Members in a circle, each linked to the next one.
 fn circle(members: u8) -> World {
@@ -178,4 +179,22 @@ fn who_opens_streams_and_drops_them_is_told_everything_twice_per_delta_at_most()
     }
     let refused = world.end(1).links.counters.streams_refused;
     assert!(opened > 10 && opened - refused <= 3, "{refused} of {opened} are refused");
+}
+
+#[test]
+fn what_is_not_here_is_answered_once_however_much_is_asked_for() {
+    let mut world = circle(2);
+    say(&mut world, 1, &0u64.to_be_bytes());
+    until_all_have(&mut world, 1, 1);
+    let now = world.at().mono;
+    let end = world.end(1);
+    let (casts, eye) = (&mut end.app.relay.casts, Eye(&end.view));
+    let mut answered = Vec::new();
+    for author in [1, 9] {
+        let of = RunId { author: id(author), run: 8 };
+        casts.receive(now, id(2), Frame::Pull { of, from: 5, count: 60 }, &eye);
+        answered.extend(std::iter::from_fn(|| casts.next_content(now, &id(2))));
+    }
+    let is_range = |frame: &Frame| matches!(frame, Frame::Range { .. });
+    assert!(answered.len() == 2 && answered.iter().all(is_range), "{answered:?}");
 }
