@@ -305,7 +305,7 @@ pub(crate) async fn a_dropped_send_is_sent_whole_or_not_at_all<D: Driver>() {
 }
 
 pub(crate) async fn a_dropped_finish_still_happens<D: Driver>() {
-    let (tell, told) = async_channel::unbounded();
+    let (tell, told) = async_channel::bounded(1);
     let (cluster, opener, to) = pair::<D, _, _>(move |mut stream: MessageStream| {
         let tell = tell.clone();
         async move {
