@@ -120,7 +120,7 @@ pub(crate) async fn who_says_too_much_waits_and_loses_nothing<D: Driver>() {
 
 pub(crate) async fn a_broadcast_handler_is_called_one_after_the_other_whatever_it_does<D: Driver>() {
     let mut cluster = Cluster::new();
-    let (told, heard) = async_channel::unbounded();
+    let (told, heard) = async_channel::bounded(64); // more than are said here
     let handler = move |broadcast| {
         let Broadcast::Message { sequence, .. } = broadcast else { panic!("nothing is lost") };
         let told = told.clone();

@@ -8,13 +8,16 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, sync_channel},
     thread,
     time::Duration,
 };
 
 /// A generous limit for one line of a program: nobody waits for it unless something is wrong.
 const LINE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Lines that wait to be looked at; a program that says more waits, too.
+const LINES_MAX: usize = 1024;
 
 /// A program that runs, its lines, and its end when it is dropped.
 struct Program {
@@ -30,7 +33,7 @@ impl Program {
             .spawn()
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let out = BufReader::new(child.stdout.take().expect("piped"));
-        let (line, lines) = channel();
+        let (line, lines) = sync_channel(LINES_MAX);
         thread::spawn(move || out.lines().map_while(Result::ok).all(|text| line.send(text).is_ok()));
         Self { child, lines }
     }

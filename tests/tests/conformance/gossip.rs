@@ -7,10 +7,13 @@ use ifrit_node::{drive::ClientError, limits::GOSSIP_MAX};
 use std::collections::BTreeSet;
 
 type Told = Receiver<(MemberId, Vec<u8>)>;
+/// Far more than a test waits for; what comes beyond it is dropped.
+const TOLD_MAX: usize = 4096;
 
 /// Adds a member that answers gossip with `got CONTENT`; what it is given, and what it is answered.
 async fn gossiping<D: Driver>(cluster: &mut Cluster) -> (Told, Told) {
-    let ((given, content), (answered, replies)) = (async_channel::unbounded(), async_channel::unbounded());
+    let ((given, content), (answered, replies)) =
+        (async_channel::bounded(TOLD_MAX), async_channel::bounded(TOLD_MAX));
     let on_gossip = move |from, content: Vec<u8>| {
         _ = given.try_send((from, content.clone()));
         async move { Ok([b"got ", &content[..]].concat()) }
