@@ -66,6 +66,8 @@ enum SeedState {
 #[derive(Clone, Copy, Debug, Default)]
 struct Kept {
     tried: bool,
+    /// Since when a link to it is asked for.
+    asked: Option<Mono>,
 }
 
 impl Contacts {
@@ -160,8 +162,10 @@ impl Contacts {
 
     /// Whether every contact that there is was tried, and those that answer are synchronised.
     ///
-    /// One that drips, a record now and then so that it is not dropped, is not waited for longer than a link is kept.
-    fn is_settled(&self, links: &BTreeMap<MemberId, Link>, now: Mono) -> bool {
+    /// One that drips, a record now and then so that it is not dropped, is not waited for longer than a link is kept. One of
+    /// an earlier run that gives no sign is waited for as long as the four messages of a dial may take, Δ each, not until the
+    /// dial is given up: others see this member live already, and nobody else watches its successors.
+    fn is_settled(&self, links: &BTreeMap<MemberId, Link>, now: Mono, delta: Duration) -> bool {
         let instead = |link: &Link| link.busy && self.introduced.any_met();
         let waits = |member: &MemberId| {
             links.get(member).is_some_and(|link| link.keep > now && !instead(link))
@@ -172,7 +176,9 @@ impl Contacts {
             SeedState::Idle => seed.tried,
             SeedState::Dialing => seed.tried && seed.wait >= DIAL_WAIT_MAX / 8,
         });
-        let was_tried = |member: &MemberId, kept: &Kept| kept.tried || self.synced.contains(member);
+        let is_silent = |kept: &Kept| kept.asked.is_some_and(|asked| now.since(asked) >= delta * 4);
+        let was_tried =
+            |member: &MemberId, kept: &Kept| kept.tried || is_silent(kept) || self.synced.contains(member);
         seeds && self.kept.iter().all(|(member, kept)| was_tried(member, kept) && !waits(member))
     }
 }
@@ -345,7 +351,7 @@ impl Member {
         let enough = if planted!(OneContact) { 1 } else { self.state.params.contacts };
         let confirmed = nobody || synced >= enough;
         let any = synced > 0 || self.contacts.introduced.any_met();
-        let all = any && self.contacts.is_settled(&self.links, now.mono);
+        let all = any && self.contacts.is_settled(&self.links, now.mono, self.state.params.delta);
         if (confirmed || all) && self.contacts.introduced.is_quiet(now.mono, self.state.params.delta) {
             match (nobody, confirmed) {
                 (true, _) => mark!(R16Alone),
@@ -368,8 +374,10 @@ impl Member {
         if synced == 0 && self.contacts.next_draw <= now.mono {
             // Nobody answers: most of the earlier view may have gone meanwhile. When all were tried, it begins anew.
             mark!(R16More);
-            if self.contacts.is_settled(&self.links, now.mono) && self.contacts.pool.is_empty() {
-                self.contacts.kept.values_mut().for_each(|kept| kept.tried = false);
+            if self.contacts.is_settled(&self.links, now.mono, self.state.params.delta)
+                && self.contacts.pool.is_empty()
+            {
+                self.contacts.kept.values_mut().for_each(|kept| *kept = Kept::default());
                 self.meet_others(now.mono);
             }
             self.contacts.next_draw = now.mono + self.state.params.delta * 2;
@@ -390,8 +398,9 @@ impl Member {
             // One that gives no address, or whose lease has run out since, cannot answer: it is not waited for.
             let reachable =
                 self.state.roster.by_id(&member).is_some_and(|peer| !peer.note.addrs().is_empty());
-            if !reachable && let Some(kept) = self.contacts.kept.get_mut(&member) {
-                kept.tried = true;
+            if let Some(kept) = self.contacts.kept.get_mut(&member) {
+                kept.tried |= !reachable;
+                kept.asked.get_or_insert(now);
             }
             self.dial(member, now);
         }
@@ -406,7 +415,7 @@ impl Member {
             return self.out.push(Out::Notify(Notice::Joined { unconfirmed: false }));
         }
         if !self.contacts.pool.is_empty() {
-            if self.contacts.is_settled(&self.links, now) {
+            if self.contacts.is_settled(&self.links, now, self.state.params.delta) {
                 self.contacts.draw(self.state.params.contacts, &mut self.rng);
             }
             self.dial_kept(now);
