@@ -54,6 +54,8 @@ struct Seed {
     wait: Duration,
     /// It was tried to the end at least once.
     tried: bool,
+    /// When it was dialed last.
+    asked: Mono,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +114,8 @@ impl Contacts {
     }
 
     pub(crate) fn set_seeds(&mut self, seeds: u16, now: Mono) {
-        let fresh = Seed { state: SeedState::Idle, next: now, wait: Duration::ZERO, tried: false };
+        let fresh =
+            Seed { state: SeedState::Idle, next: now, wait: Duration::ZERO, tried: false, asked: now };
         self.seeds = alloc::vec![fresh; usize::from(seeds).min(SEEDS_MAX)];
         self.next = Some(now);
     }
@@ -162,23 +165,24 @@ impl Contacts {
 
     /// Whether every contact that there is was tried, and those that answer are synchronised.
     ///
-    /// One that drips, a record now and then so that it is not dropped, is not waited for longer than a link is kept. One of
-    /// an earlier run that gives no sign is waited for as long as the four messages of a dial may take, Δ each, not until the
-    /// dial is given up: others see this member live already, and nobody else watches its successors.
+    /// One that drips, a record now and then so that it is not dropped, is not waited for longer than a link is kept. One that
+    /// gives no sign is waited for as long as the four messages of a dial may take, Δ each, not until the dial is given up:
+    /// others see this member live already, and nobody else watches its successors.
     fn is_settled(&self, links: &BTreeMap<MemberId, Link>, now: Mono, delta: Duration) -> bool {
         let instead = |link: &Link| link.busy && self.introduced.any_met();
         let waits = |member: &MemberId| {
             links.get(member).is_some_and(|link| link.keep > now && !instead(link))
                 && !self.synced.contains(member)
         };
+        let is_silent = |asked: Mono| now.since(asked) >= delta * 4;
         let seeds = self.seeds.iter().all(|seed| match seed.state {
             SeedState::Up(member) => !waits(&member),
             SeedState::Idle => seed.tried,
-            SeedState::Dialing => seed.tried && seed.wait >= DIAL_WAIT_MAX / 8,
+            SeedState::Dialing => is_silent(seed.asked) || (seed.tried && seed.wait >= DIAL_WAIT_MAX / 8),
         });
-        let is_silent = |kept: &Kept| kept.asked.is_some_and(|asked| now.since(asked) >= delta * 4);
-        let was_tried =
-            |member: &MemberId, kept: &Kept| kept.tried || is_silent(kept) || self.synced.contains(member);
+        let was_tried = |member: &MemberId, kept: &Kept| {
+            kept.tried || kept.asked.is_some_and(is_silent) || self.synced.contains(member)
+        };
         seeds && self.kept.iter().all(|(member, kept)| was_tried(member, kept) && !waits(member))
     }
 }
@@ -504,7 +508,7 @@ impl Member {
                 if seed.tried {
                     mark!(R16Seed);
                 }
-                seed.state = SeedState::Dialing;
+                (seed.state, seed.asked) = (SeedState::Dialing, now);
                 seed.wait = seed.wait.max(first);
                 self.out.push(Out::DialSeed { seed: at as u16 });
             } else {

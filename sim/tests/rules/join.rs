@@ -195,6 +195,27 @@ fn r16_whom_no_contact_answers_joins_through_those_that_call() {
     }
 }
 
+/// Others see a member that is back at once, and leave those before whom it stands on the rings to it: it watches them soon.
+#[test]
+fn r16_contacts_that_give_no_sign_are_not_waited_for_until_their_dials_end() {
+    for (seed, by_disk) in [(1, true), (2, true), (1, false), (2, false)] {
+        let mut world = settled(8, 7, seed);
+        world.run_for(s(10));
+        let (member, gone) = (3, [5, 6]);
+        gone.into_iter().chain([member]).for_each(|node| world.crash(node));
+        world.run_for(s(1) / 10);
+        if by_disk {
+            world.restart(member);
+        } else {
+            world.set_seeds(member, vec![1, 5, 6]);
+            world.restart_with_disk(member, Stored { records: Vec::new(), ..world.disk(member) });
+        }
+        let patience = world.member(member).view().params().delta * 4 + s(1);
+        let joined = world.run_until_condition(patience, |world| world.member(member).view().joined());
+        assert!(joined.is_some(), "seed {seed}, contacts from its disk: {by_disk}");
+    }
+}
+
 #[test]
 fn r16_what_a_walk_tells_of_is_no_introduction() {
     let dials = |lane| {
@@ -204,7 +225,7 @@ fn r16_what_a_walk_tells_of_is_no_introduction() {
         world.crash(2);
         world.set_seeds(newcomer, vec![1, 2]);
         world.start(newcomer);
-        world.run_for(s(5));
+        world.run_for(s(2));
         assert!(!world.member(newcomer).view().joined(), "it waits for its other seed");
         told.map(|other| world.dials(newcomer, other))
     };
