@@ -59,7 +59,10 @@ impl Queue {
                     // Somebody came, or changed: a look at all members follows.
                     Event::Notice(_) | Event::Lagged { .. } => {}
                 },
-                Some(Ok(outcome)) = self.running.join_next() => self.ended(outcome),
+                // One that was taken back ends as cancelled.
+                Some(ended) = self.running.join_next() => if let Ok(outcome) = ended {
+                    self.ended(outcome);
+                },
             }
         }
         Ok(())
@@ -84,6 +87,9 @@ impl Queue {
     }
 
     fn ended(&mut self, (by, job, result): Outcome) {
+        if self.busy.get(&by).is_none_or(|(busy, _)| *busy != job) {
+            return; // it answered while its job was taken back
+        }
         self.busy.remove(&by);
         match result {
             Ok(digest) => println!("{}  {} by {by}", hex(&digest), job.display()),
