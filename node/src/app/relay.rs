@@ -155,12 +155,17 @@ impl App {
         if broke.is_some_and(|left| left > self.relay.delta / 2) {
             return None;
         }
-        let is_old = |old: &Neighbour| old.link != key.link || old.theirs.stream.is_some();
-        if self.relay.neighbours.get(&from).is_some_and(is_old) {
+        let old = self.relay.neighbours.get(&from);
+        let is_second = old.is_some_and(|old| old.link == key.link && old.theirs.stream.is_some());
+        if is_second || old.is_some_and(|old| old.link != key.link) {
             self.forget_neighbour(now, from, links, view);
         }
         self.relay.broken.remove(&from);
         self.talk_to(now, from, links);
+        if is_second {
+            // As if it had broken the first one.
+            self.relay.broken.insert(from, now.mono + self.relay.delta);
+        }
         let neighbour = self.relay.neighbours.get_mut(&from).filter(|now| now.link == key.link)?;
         neighbour.theirs.stream = Some(key);
         self.streams.queue(key);
