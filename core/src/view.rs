@@ -189,12 +189,12 @@ impl View<'_> {
         beside
     }
 
-    /// Whether a linked member's view is equal to this one, by its last ping or pong; `None` if there was none on this link.
-    /// Ring neighbours ping each other all the time, so of them it is known without asking. While something spreads, views
-    /// differ for a moment.
+    /// Whether a ring neighbour's view is equal to this one, by its last ping or pong. Ring neighbours ping each other all
+    /// the time, so of them it is known without asking; while something spreads, views differ for a moment. `None` of
+    /// everybody else, whose last word may be old, and until the first ping on the link.
     pub fn agrees_with(&self, id: &MemberId) -> Option<bool> {
-        let shown = self.0.links.get(id)?.shown?;
-        Some(shown == ShortHash::from(self.digest()))
+        let link = self.0.links.get(id).filter(|_| self.0.monitor.neighbours.contains(id))?;
+        Some(link.shown? == ShortHash::from(self.digest()))
     }
 
     /// Members with a link that is up.

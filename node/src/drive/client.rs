@@ -198,7 +198,7 @@ impl Client {
     }
 
     /// Whether a ring neighbour's view is equal to this member's, by what its last ping or pong showed: nobody is asked.
-    /// `None` of whom nothing is known. While something spreads views differ for a moment: wait for it with
+    /// `None` of everybody else. While something spreads views differ for a moment: wait for it with
     /// [`Client::wait_for`] and [`View::agrees_with`], or compare [`Client::digest`] over requests of your own.
     pub async fn agrees_with(&self, id: MemberId) -> Result<Option<bool>, Stopped> {
         self.query(move |node| node.view().agrees_with(&id)).await
