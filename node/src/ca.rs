@@ -7,7 +7,9 @@
 
 mod csr;
 mod database;
+mod invites;
 mod limiter;
+mod lists;
 mod rows;
 mod service;
 #[cfg(test)]
@@ -32,10 +34,11 @@ use std::time::Duration;
 
 pub use csr::{CSR_MAX, CsrError, generate_csr, requested_key};
 pub use database::{
-    AUDIT_MAX, CONTACTS_MAX, Ca, CaError, DATABASE_FILE, Enrolled, INVITE_MEMORY, INVITES_MAX,
-    MEMBER_VALIDITY, ROOT_VALIDITY, Refusal,
+    AUDIT_MAX, CONTACTS_MAX, Ca, CaError, DATABASE_FILE, Enrolled, MEMBER_VALIDITY, ROOT_VALIDITY, Refusal,
 };
+pub use invites::{INVITE_MEMORY, INVITES_MAX, InviteRow, InviteState, invite_id};
 pub use limiter::{BURST, REFILL, SOURCES_MAX};
+pub use lists::{Holds, IssuedRow, LogRow};
 pub use service::{Answer, BODY_MAX, Service};
 pub use tls::server_config;
 

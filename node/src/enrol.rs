@@ -77,6 +77,9 @@ pub enum EnrolError {
     /// It let in as many as it may.
     #[error("the invite is used up: ask for a new one")]
     UsedUpInvite,
+    /// The operator took it back.
+    #[error("the invite was withdrawn: ask for a new one")]
+    WithdrawnInvite,
     /// Too many useless requests came from this machine.
     #[error("the CA wants this machine to wait: try again in a minute")]
     TooMany,
@@ -205,6 +208,7 @@ fn refused(problem: Problem) -> EnrolError {
         Code::UnknownInvite => EnrolError::UnknownInvite,
         Code::ExpiredInvite => EnrolError::ExpiredInvite,
         Code::UsedUpInvite => EnrolError::UsedUpInvite,
+        Code::WithdrawnInvite => EnrolError::WithdrawnInvite,
         Code::TooMany => EnrolError::TooMany,
         Code::NotRenewable => EnrolError::NotRenewable,
         _ => EnrolError::Refused(problem.message.chars().take(200).filter(|c| !c.is_control()).collect()),

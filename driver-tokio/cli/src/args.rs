@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::ca_args::{CaInvitesArgs, CaListArgs, CaLogArgs, CaUninviteArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
     net::SocketAddr,
@@ -79,6 +80,14 @@ pub(crate) enum CaCommand {
     Invite(CaInviteArgs),
     /// Write key and certificate of a new member into a directory, without any service.
     Issue(CaIssueArgs),
+    /// List the invites: whether they hold, and how often they were used.
+    Invites(CaInvitesArgs),
+    /// Take an invite back.
+    Uninvite(CaUninviteArgs),
+    /// List the members' certificates.
+    List(CaListArgs),
+    /// Print who was let in, renewed and revoked, when, and from where.
+    Log(CaLogArgs),
 }
 
 #[derive(Debug, Args)]
@@ -87,6 +96,7 @@ Examples:
   ifrit ca init --dir ca
   ifrit ca init --dir ca --members 100 --byzantine 0.2 --preset wan
   ifrit ca init --dir ca --rings 11 --delta 500ms --lease 12h
+  ifrit ca init --dir ca --cert-lifetime 7d
 
 The number of rings is the least that keeps the promise: the probability that any of --members members ever
 sees more liars before it on its rings than it can bear is at most --epsilon.")]
@@ -118,6 +128,9 @@ pub(crate) struct CaInitArgs {
         long_help = "How long a member that is not heard of is remembered: 24h, and more beyond 10,000 members."
     )]
     pub(crate) lease: Option<Duration>,
+    /// How long members' certificates hold: 365 days if not given. Agents renew theirs long before.
+    #[arg(long, value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(crate) cert_lifetime: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +151,9 @@ pub(crate) struct CaServeArgs {
     /// Where newcomers reach it, if not at the address it listens on; invites carry it.
     #[arg(long, value_name = "HOST:PORT", value_parser = host_port)]
     pub(crate) advertise: Option<String>,
+    /// How long members' certificates hold that are issued from now on; remembered.
+    #[arg(long, value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(crate) cert_lifetime: Option<Duration>,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use ifrit_core::crypto::PublicKey;
-use ifrit_node::ca::{Ca, CaError, Enrolled};
+use ifrit_node::ca::{Ca, CaError, Enrolled, InviteRow, IssuedRow, LogRow, invite_id};
 use serde::{Deserialize, Serialize};
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
@@ -23,8 +23,10 @@ const BUSY_LIMIT: Duration = Duration::from_secs(5);
 const BUSY_RETRY: Duration = Duration::from_millis(50);
 /// Time for a whole exchange.
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(10);
-/// Bytes of a line, either way: a certificate has 400, as JSON numbers four times that.
-const LINE_MAX: u64 = 16 * 1024;
+/// Bytes of a line, either way: a page of rows has most.
+const LINE_MAX: u64 = 256 * 1024;
+/// Rows in an answer, of at most 400 bytes each.
+pub(crate) const PAGE: usize = 256;
 /// What invites say of a CA that has never served: where it will by default.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8300";
 
@@ -34,15 +36,35 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:8300";
 pub(crate) enum Ask {
     Invite { uses: u32, expires_ms: u64 },
     Issue { key: Vec<u8> },
+    Invites { skip: usize },
+    Uninvite { id: String },
+    Certificates { after: u64 },
+    Log { before: Option<u64>, count: usize },
 }
 
 /// The answer.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Told {
-    Invite { invite: String, ca: String },
-    Issued { certificate: Vec<u8>, root: Vec<u8>, contacts: Vec<SocketAddr> },
-    Failed { error: String },
+    Invite {
+        invite: String,
+        id: String,
+        ca: String,
+    },
+    Issued {
+        certificate: Vec<u8>,
+        root: Vec<u8>,
+        contacts: Vec<SocketAddr>,
+    },
+    Invites(Vec<InviteRow>),
+    Certificates(Vec<IssuedRow>),
+    Log(Vec<LogRow>),
+    /// Whether what was asked for is wrong, and why.
+    Failed {
+        error: String,
+        #[serde(default)]
+        bad_input: bool,
+    },
 }
 
 /// The socket of a CA that serves.
@@ -69,7 +91,8 @@ pub(crate) fn ask(dir: &Path, ask: &Ask) -> anyhow::Result<Told> {
         }
     };
     match told {
-        Told::Failed { error } => bail!(error),
+        Told::Failed { error, bad_input: true } => Err(bad_input(error)),
+        Told::Failed { error, .. } => bail!(error),
         told => Ok(told),
     }
 }
@@ -99,9 +122,13 @@ fn pause() {
 /// A [`CaError`] with the exit code that fits.
 pub(crate) fn explain(error: CaError) -> anyhow::Error {
     match error {
-        CaError::Missing(_) | CaError::Exists(_) | CaError::Authority(_) => bad_input(error.to_string()),
+        error if is_bad_input(&error) => bad_input(error.to_string()),
         error => error.into(),
     }
+}
+
+fn is_bad_input(error: &CaError) -> bool {
+    matches!(error, CaError::Missing(_) | CaError::Exists(_) | CaError::Authority(_) | CaError::NoInvite(_))
 }
 
 fn ask_service(mut stream: std::os::unix::net::UnixStream, ask: &Ask) -> anyhow::Result<Told> {
@@ -124,7 +151,7 @@ pub(crate) async fn serve(stream: tokio::net::UnixStream, shared: Arc<Shared>) -
         tokio::io::BufReader::new(read.take(LINE_MAX)).read_line(&mut line).await?;
         let told = tokio::task::spawn_blocking(move || match serde_json::from_str(&line) {
             Ok(ask) => answer(shared.ca(), shared.address(), &ask),
-            Err(error) => Told::Failed { error: error.to_string() },
+            Err(error) => Told::Failed { error: error.to_string(), bad_input: false },
         });
         let mut line = serde_json::to_vec(&told.await?)?;
         line.push(b'\n');
@@ -138,14 +165,21 @@ fn answer(ca: &Ca, address: &str, ask: &Ask) -> Told {
     let result = match ask {
         Ask::Invite { uses, expires_ms } => {
             let invite = ca.invite(address, *uses, Duration::from_millis(*expires_ms), wall());
-            invite.map(|invite| Told::Invite { invite: invite.to_string(), ca: invite.ca })
+            invite.map(|invite| {
+                let id = invite_id(&invite);
+                Told::Invite { invite: invite.to_string(), id, ca: invite.ca }
+            })
         }
         Ask::Issue { key } => match key[..].try_into() {
             Ok(key) => ca.issue(&PublicKey(key), wall()).map(|Enrolled { certificate, contacts, .. }| {
                 Told::Issued { certificate, root: ca.root().der().to_vec(), contacts }
             }),
-            Err(_) => return Told::Failed { error: "not a public key".into() },
+            Err(_) => return Told::Failed { error: "not a public key".into(), bad_input: false },
         },
+        Ask::Invites { skip } => ca.invites(*skip, PAGE, wall()).map(Told::Invites),
+        Ask::Uninvite { id } => ca.uninvite(id, wall()).map(|row| Told::Invites(vec![row])),
+        Ask::Certificates { after } => ca.certificates(*after, PAGE, wall()).map(Told::Certificates),
+        Ask::Log { before, count } => ca.log(*before, (*count).min(PAGE)).map(Told::Log),
     };
-    result.unwrap_or_else(|error| Told::Failed { error: error.to_string() })
+    result.unwrap_or_else(|error| Told::Failed { error: error.to_string(), bad_input: is_bad_input(&error) })
 }

@@ -3,6 +3,7 @@
 use crate::{
     args::{CaCommand, CaInitArgs, CaInviteArgs, CaIssueArgs, CaServeArgs},
     ca_admin::{self, Ask, Told},
+    ca_lists,
     ca_service::{CaService, wall},
     error::bad_input,
     output::{BOLD, DIM, Out, paint, span},
@@ -29,6 +30,10 @@ pub(crate) fn run(command: CaCommand, out: Out) -> anyhow::Result<()> {
         CaCommand::Serve(args) => serve(args, out),
         CaCommand::Invite(args) => invite(&args, out),
         CaCommand::Issue(args) => issue(&args, out),
+        CaCommand::Invites(args) => ca_lists::invites(&args, out),
+        CaCommand::Uninvite(args) => ca_lists::uninvite(&args, out),
+        CaCommand::List(args) => ca_lists::list(&args, out),
+        CaCommand::Log(args) => ca_lists::log(&args, out),
     }
 }
 
@@ -42,7 +47,9 @@ fn init(args: &CaInitArgs, out: Out) -> anyhow::Result<()> {
         delta: args.delta,
         lease: args.lease,
     };
+    check_lifetime(args.cert_lifetime)?;
     let ca = Ca::init(&args.dir, &wish, wall()).map_err(ca_admin::explain)?;
+    args.cert_lifetime.map_or(Ok(()), |lifetime| ca.set_lifetime(lifetime))?;
     let (root, params) = (ca.root(), Params::derive(&ca.root().params));
     let dir = args.dir.display();
     out.print(
@@ -90,11 +97,25 @@ fn describe(root: &Root, params: &Params) -> String {
     )
 }
 
+/// Shorter ones end before their first renewal is over.
+const LIFETIME_MIN: Duration = Duration::from_secs(2);
+
+fn check_lifetime(lifetime: Option<Duration>) -> anyhow::Result<()> {
+    match lifetime {
+        Some(lifetime) if lifetime < LIFETIME_MIN => {
+            Err(bad_input(format!("--cert-lifetime must be at least {}", span(LIFETIME_MIN))))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn serve(args: CaServeArgs, out: Out) -> anyhow::Result<()> {
+    check_lifetime(args.cert_lifetime)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("cannot start threads")?.block_on(async {
         let mut signals = Signals::new()?;
         let service = CaService::start(&args.dir, args.listen, args.advertise).await?;
+        args.cert_lifetime.map_or(Ok(()), |lifetime| service.ca().set_lifetime(lifetime))?;
         let network = service.ca().root().params.id.to_string();
         out.print(
             &json!({ "serving": service.local_addr(), "address": service.address(), "network": network }),
@@ -118,10 +139,10 @@ fn invite(args: &CaInviteArgs, out: Out) -> anyhow::Result<()> {
     }
     let expires_ms = u64::try_from(args.expires.as_millis()).unwrap_or(u64::MAX);
     let told = ca_admin::ask(&args.dir, &Ask::Invite { uses: args.uses, expires_ms })?;
-    let Told::Invite { invite, ca } = told else { bail!("the CA answers another question") };
+    let Told::Invite { invite, ca, id } = told else { bail!("the CA answers another question") };
     // On stdout nothing but the line, so that a script can take it.
     out.print(
-        &json!({ "invite": invite, "ca": ca, "uses": args.uses, "expires_s": args.expires.as_secs() }),
+        &json!({ "invite": invite, "id": id, "ca": ca, "uses": args.uses, "expires_s": args.expires.as_secs() }),
         &invite,
     )
 }

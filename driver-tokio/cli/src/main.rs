@@ -19,7 +19,9 @@
 mod agent;
 mod args;
 mod ca_admin;
+mod ca_args;
 mod ca_commands;
+mod ca_lists;
 mod ca_service;
 mod control;
 mod demo;

@@ -93,3 +93,38 @@ fn invites_come_from_a_ca_that_serves_and_from_one_that_does_not() {
     let status = wait_for("it stops", || server.child.try_wait().unwrap());
     assert!(status.success() && !ca.join("ca.sock").exists());
 }
+
+#[test]
+fn what_the_ca_remembers_can_be_listed_and_taken_back_whether_it_serves_or_not() {
+    let world = World::new();
+    let mut ca = common::Ca::init(&world, "ca").serve(&world);
+    let rows = |args: &[&str]| common::json_lines(&world.ok(&[args, &["--json", "--dir", &ca.dir]].concat()));
+    let used = ca.invite(&world, &[]);
+    let agent = world.agent("a", &["--join", &used]).started();
+    let made = json(&world.ok(&["ca", "invite", "--dir", &ca.dir, "--uses", "3", "--json"]));
+    let (id, invite) = (made["id"].as_str().unwrap().to_owned(), made["invite"].as_str().unwrap().to_owned());
+    let states = rows(&["ca", "invites"]);
+    let states: Vec<_> = states.iter().map(|row| row["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["used-up", "open"]);
+    world.ok(&["ca", "uninvite", "--dir", &ca.dir, &id]);
+    world.agent("b", &["--join", &invite]).process.fails(2, &["withdrawn"]);
+    world.run(&["ca", "uninvite", "--dir", &ca.dir, "aaaaaaaa"]).expect_code(2).says(&["ifrit ca invites"]);
+
+    let look = |rows: &dyn Fn(&[&str]) -> Vec<Value>| {
+        let members = rows(&["ca", "list"]);
+        assert_eq!((members.len(), members[0]["id"].as_str()), (1, Some(&*agent.id)), "{members:?}");
+        let log = rows(&["ca", "log"]);
+        let told: Vec<_> =
+            log.iter().map(|row| (row["what"].as_str().unwrap(), row["from"].as_str().unwrap())).collect();
+        let [init, invite, uninvite] = ["init", "invite", "uninvite"].map(|what| (what, "operator"));
+        assert_eq!(told, [init, invite, ("enrol", "127.0.0.1"), invite, uninvite], "{log:?}");
+        assert_eq!(rows(&["ca", "log", "--count", "1"]), log[4..]);
+    };
+    look(&rows);
+    ca.stop();
+    let rows = |args: &[&str]| common::json_lines(&world.ok(&[args, &["--json", "--dir", &ca.dir]].concat()));
+    look(&rows);
+    let text = world.ok(&["ca", "invites", "--dir", &ca.dir]);
+    assert!(text.contains("withdrawn") && text.contains("0 of 3"), "{text}");
+    assert!(world.ok(&["ca", "list", "--dir", &ca.dir]).contains("current"));
+}

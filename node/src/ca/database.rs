@@ -5,18 +5,19 @@
 
 use super::{
     Authority, AuthorityError, CsrError,
-    rows::{self, Issued, Row, StoredInvite},
+    invites::{name_of, secret_hash, take_use},
+    rows::{self, Issued, Row},
 };
 use crate::{
     file,
     identity::{fill_random, generate_key, pem},
-    invite::{INVITE_MEMBERS_MAX, Invite, SECRET_LEN},
+    invite::SECRET_LEN,
 };
 use ifrit_core::{
     certificate::{Certificate, Root},
-    crypto::{Hash, P256Signer, P256Verifier, PublicKey, hash},
+    crypto::{P256Signer, P256Verifier, PublicKey},
     id::{MemberId, NetworkId},
-    params::{Params, Wish},
+    params::Wish,
     time::Wall,
 };
 use redb::{
@@ -34,38 +35,35 @@ use std::{
 pub const DATABASE_FILE: &str = "ca.redb";
 /// How long a root holds.
 pub const ROOT_VALIDITY: Duration = Duration::from_secs(10 * 365 * 86_400);
-/// How long a member's certificate holds; never longer than the root.
+/// How long a member's certificate holds, unless [`Ca::set_lifetime`] said otherwise; never longer than the root.
 pub const MEMBER_VALIDITY: Duration = Duration::from_secs(365 * 86_400);
 /// Lately enrolled addresses that a newcomer is told.
 pub const CONTACTS_MAX: usize = 16;
-/// Used-up and expired invites are remembered for this time, so that the error can say which of the two it is.
-pub const INVITE_MEMORY: Duration = Duration::from_secs(7 * 86_400);
-/// Invites that hold at one time: far more than anybody hands out, and a look at all of them stays quick.
-pub const INVITES_MAX: u64 = 10_000;
 /// Entries of the log; the oldest fall out.
 pub const AUDIT_MAX: u64 = 100_000;
-/// One certificate per member in this time: a renewal sooner gives the last one again.
+/// One certificate per member in this time, or in an eighth of what they last: a renewal sooner gives the last one again.
 const RENEWAL_SPACING: Duration = Duration::from_secs(60);
 
-const HASH_SECRET: &[u8] = b"ifrit invite secret 1";
+/// What a command of the operator is logged as coming from.
+pub(super) const OPERATOR: &str = "operator";
 
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// Serial → [`Issued`].
-const ISSUED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("issued");
+pub(super) const ISSUED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("issued");
 /// Public key → serial of its last certificate.
 const BY_KEY: TableDefinition<'_, &[u8], u64> = TableDefinition::new("by_key");
-/// Hash of the secret → [`StoredInvite`].
-const INVITES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("invites");
+/// Hash of the secret → [`StoredInvite`](rows::StoredInvite).
+pub(super) const INVITES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("invites");
 /// Number → address, at most [`CONTACTS_MAX`].
 const CONTACTS: TableDefinition<'_, u64, &str> = TableDefinition::new("contacts");
 /// Number → JSON, at most [`AUDIT_MAX`].
-const AUDIT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("audit");
+pub(super) const AUDIT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("audit");
 
 /// A CA with its memory. Locked for this process until it is dropped.
 #[derive(Debug)]
 pub struct Ca {
-    db: Database,
-    authority: Authority,
+    pub(super) db: Database,
+    pub(super) authority: Authority,
 }
 
 /// What a newcomer gets.
@@ -110,8 +108,14 @@ pub enum CaError {
     #[error(transparent)]
     Authority(#[from] AuthorityError),
     /// Too many invites hold.
-    #[error("{INVITES_MAX} invites hold already: wait until some expire, or make one with more uses")]
+    #[error(
+        "{} invites hold already: wait until some expire, or make one with more uses",
+        super::INVITES_MAX
+    )]
     TooManyInvites,
+    /// No such invite is remembered.
+    #[error("there is no invite {0}: `ifrit ca invites` lists them")]
+    NoInvite(String),
 }
 
 /// Why a newcomer or a member does not get a certificate. Nothing was changed.
@@ -127,6 +131,9 @@ pub enum Refusal {
     /// It let in as many as it may.
     #[error("the invite is used up: ask for a new one")]
     UsedUpInvite,
+    /// The operator took it back.
+    #[error("the invite was withdrawn: ask for a new one")]
+    WithdrawnInvite,
     /// The request is not right.
     #[error(transparent)]
     Csr(#[from] CsrError),
@@ -170,7 +177,7 @@ impl Ca {
             write.open_table(INVITES)?;
             write.open_table(CONTACTS)?;
         }
-        log(&write, now, "init", &authority.root().params.id.to_string())?;
+        log(&write, now, "init", &authority.root().params.id.to_string(), OPERATOR)?;
         write.commit()?;
         let root = dir.join(crate::identity::ROOT_FILE);
         file::write_atomic(&root, pem("CERTIFICATE", authority.root().der()).as_bytes())
@@ -213,6 +220,23 @@ impl Ca {
         Ok(write.commit()?)
     }
 
+    /// How long certificates that are issued from now on hold: at first [`MEMBER_VALIDITY`].
+    ///
+    /// # Errors
+    /// [`CaError`]; nothing was changed.
+    pub fn set_lifetime(&self, lifetime: Duration) -> Result<(), CaError> {
+        let ms = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
+        let write = self.db.begin_write()?;
+        write.open_table(META)?.insert("lifetime", &ms.to_be_bytes()[..])?;
+        Ok(write.commit()?)
+    }
+
+    fn lifetime(&self) -> Result<Duration, CaError> {
+        let Some(ms) = read_meta(&self.db, "lifetime")? else { return Ok(MEMBER_VALIDITY) };
+        let ms = ms.try_into().map_err(|_| CaError::Damaged("lifetime"))?;
+        Ok(Duration::from_millis(u64::from_be_bytes(ms)))
+    }
+
     /// Where the service last said that it answers.
     ///
     /// # Errors
@@ -222,34 +246,10 @@ impl Ca {
         address.transpose().map_err(|_| CaError::Damaged("address"))
     }
 
-    /// A new invite for up to `uses` members until `now + expires`, with up to c (R16) lately enrolled addresses.
-    ///
-    /// # Errors
-    /// [`CaError::TooManyInvites`] or what is wrong with the database; nothing was changed.
-    pub fn invite(&self, ca: &str, uses: u32, expires: Duration, now: Wall) -> Result<Invite, CaError> {
-        let mut secret = [0; SECRET_LEN];
-        fill_random(&mut secret);
-        let write = self.db.begin_write()?;
-        forget_invites(&write, now)?;
-        {
-            let mut invites = write.open_table(INVITES)?;
-            if invites.len()? >= INVITES_MAX {
-                return Err(CaError::TooManyInvites);
-            }
-            let invite = StoredInvite { uses, left: uses, expires_ms: (now + expires).0, created_ms: now.0 };
-            invites.insert(&secret_hash(&secret)[..], &invite.encode()[..])?;
-        }
-        log(&write, now, "invite", &format!("{} for {uses} members", name_of(&secret_hash(&secret))))?;
-        let mut members = contacts(&write)?;
-        write.commit()?;
-        members.truncate(Params::derive(&self.root().params).contacts.min(INVITE_MEMBERS_MAX));
-        Ok(Invite { ca: ca.into(), fingerprint: self.root().fingerprint, secret, members })
-    }
-
     /// Lets a newcomer in: counts the invite down and issues a certificate for the request's key, in one transaction.
     ///
     /// The same key with the same invite gets the same certificate again and takes no use: a newcomer that lost the
-    /// answer asks again.
+    /// answer asks again. `from` is where the request came from, for the log.
     ///
     /// # Errors
     /// [`Refusal`]; nothing was changed.
@@ -258,11 +258,12 @@ impl Ca {
         secret: &[u8; SECRET_LEN],
         csr: &[u8],
         addr: Option<SocketAddr>,
+        from: &str,
         now: Wall,
     ) -> Result<Enrolled, Refusal> {
         let invite = secret_hash(secret);
         // The cheap look first: a request's signature is checked only for those who know an invite.
-        if self.read_invite(&invite)?.is_none() {
+        if !self.knows_invite(&invite)? {
             return Err(Refusal::UnknownInvite);
         }
         let key = super::requested_key(csr)?;
@@ -275,7 +276,7 @@ impl Ca {
         take_use(&write, &invite, now)?;
         // A key is one member: a second invite renews it.
         let id = last.map_or_else(|| Ok(new_id()), |last| last.id())?;
-        let certificate = self.issue_in(&write, &key, id, Some(name_of(&invite)), now)?;
+        let certificate = self.issue_in(&write, &key, id, Some(name_of(&invite)), ("enrol", from), now)?;
         let contacts = others(contacts(&write)?, addr);
         if let Some(addr) = addr {
             add_contact(&write, addr)?;
@@ -291,7 +292,7 @@ impl Ca {
     pub fn issue(&self, key: &PublicKey, now: Wall) -> Result<Enrolled, CaError> {
         let write = self.db.begin_write()?;
         let id = last_issued(&write, key)?.map_or_else(|| Ok(new_id()), |last| last.id())?;
-        let certificate = self.issue_in(&write, key, id, None, now)?;
+        let certificate = self.issue_in(&write, key, id, None, ("issue", OPERATOR), now)?;
         let contacts = contacts(&write)?;
         write.commit()?;
         Ok(Enrolled { certificate, contacts, again: false })
@@ -301,7 +302,7 @@ impl Ca {
     ///
     /// # Errors
     /// [`Refusal::NotRenewable`] unless `old` is this CA's, holds at `now`, and `csr` proves its key.
-    pub fn renew(&self, old: &[u8], csr: &[u8], now: Wall) -> Result<Enrolled, Refusal> {
+    pub fn renew(&self, old: &[u8], csr: &[u8], from: &str, now: Wall) -> Result<Enrolled, Refusal> {
         let root = self.root();
         let allowance = Duration::from_secs(u64::from(root.params.allowance_s));
         let old = Certificate::parse(old, root).map_err(|_| Refusal::NotRenewable)?;
@@ -316,37 +317,13 @@ impl Ca {
         if last.id()? != old.id {
             return Err(Refusal::NotRenewable);
         }
-        if now.since(Wall(last.at_ms)) < RENEWAL_SPACING {
+        if now.since(Wall(last.at_ms)) < RENEWAL_SPACING.min(self.lifetime()? / 8) {
             return Ok(Enrolled { certificate: last.der()?, contacts: contacts(&write)?, again: true });
         }
-        let certificate = self.issue_in(&write, &old.key(), old.id, last.invite, now)?;
+        let certificate = self.issue_in(&write, &old.key(), old.id, last.invite, ("renew", from), now)?;
         let contacts = contacts(&write)?;
         write.commit().map_err(CaError::from)?;
         Ok(Enrolled { certificate, contacts, again: false })
-    }
-
-    /// How many certificates were issued, renewals included.
-    ///
-    /// # Errors
-    /// [`CaError`].
-    pub fn issued(&self) -> Result<u64, CaError> {
-        Ok(self.db.begin_read()?.open_table(ISSUED)?.len()?)
-    }
-
-    /// The last `count` entries of the log, the last first: JSON objects with `at_ms`, `what` and `detail`.
-    ///
-    /// # Errors
-    /// [`CaError`].
-    pub fn audit(&self, count: usize) -> Result<Vec<String>, CaError> {
-        let table = self.db.begin_read()?.open_table(AUDIT)?;
-        let entries = table.iter()?.rev().take(count);
-        entries.map(|entry| Ok(String::from_utf8_lossy(entry?.1.value()).into_owned())).collect()
-    }
-
-    fn read_invite(&self, invite: &Hash) -> Result<Option<StoredInvite>, CaError> {
-        let table = self.db.begin_read()?.open_table(INVITES)?;
-        let stored = table.get(&invite[..])?;
-        stored.map(|stored| StoredInvite::decode(stored.value())).transpose()
     }
 
     fn issue_in(
@@ -355,24 +332,21 @@ impl Ca {
         key: &PublicKey,
         id: MemberId,
         invite: Option<String>,
+        (what, from): (&str, &str),
         now: Wall,
     ) -> Result<Vec<u8>, CaError> {
         let root = self.root();
         let mut issued = write.open_table(ISSUED)?;
         // 1 is the root's.
         let serial = issued.last()?.map_or(1, |(serial, _)| serial.value()) + 1;
-        let not_after = (now + MEMBER_VALIDITY).min(root.not_after);
+        let not_after = (now + self.lifetime()?).min(root.not_after);
         let not_before = backdated(now, root.params.allowance_s);
         let der = self.authority.issue(key, id, not_before, not_after, serial);
         let row = Issued::new(id, now, invite, &der);
         issued.insert(serial, &row.encode()[..])?;
         write.open_table(BY_KEY)?.insert(&key.0[..], serial)?;
-        log(
-            write,
-            now,
-            "issue",
-            &format!("{id} serial {serial} by {}", row.invite.as_deref().unwrap_or("the operator")),
-        )?;
+        let by = row.invite.as_ref().map(|invite| format!(" by invite {invite}")).unwrap_or_default();
+        log(write, now, what, &format!("{id} serial {serial}{by}"), from)?;
         Ok(der)
     }
 }
@@ -413,42 +387,12 @@ fn open(dir: &Path, create: bool) -> Result<Database, CaError> {
     Err(CaError::Missing(dir.into()))
 }
 
-fn read_meta(db: &Database, name: &str) -> Result<Option<Vec<u8>>, CaError> {
+pub(super) fn read_meta(db: &Database, name: &str) -> Result<Option<Vec<u8>>, CaError> {
     match db.begin_read()?.open_table(META) {
         Ok(table) => Ok(table.get(name)?.map(|value| value.value().to_vec())),
         Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-fn secret_hash(secret: &[u8; SECRET_LEN]) -> Hash {
-    hash(HASH_SECRET, &[secret])
-}
-
-/// What an invite is called where people read it: 40 bits of its hash.
-fn name_of(invite: &Hash) -> String {
-    crate::invite::base32(&invite[..5])
-}
-
-fn take_use(write: &WriteTransaction, invite: &Hash, now: Wall) -> Result<(), Refusal> {
-    let mut invites = write.open_table(INVITES).map_err(CaError::from)?;
-    let stored =
-        invites.get(&invite[..]).map_err(CaError::from)?.map(|stored| StoredInvite::decode(stored.value()));
-    let mut stored = stored.transpose()?.ok_or(Refusal::UnknownInvite)?;
-    if stored.expires_ms < now.0 {
-        return Err(Refusal::ExpiredInvite);
-    }
-    stored.left = stored.left.checked_sub(1).ok_or(Refusal::UsedUpInvite)?;
-    invites.insert(&invite[..], &stored.encode()[..]).map_err(CaError::from)?;
-    Ok(())
-}
-
-fn forget_invites(write: &WriteTransaction, now: Wall) -> Result<(), CaError> {
-    let forgotten = |stored: &[u8]| {
-        StoredInvite::decode(stored).is_ok_and(|invite| Wall(invite.expires_ms) + INVITE_MEMORY < now)
-    };
-    write.open_table(INVITES)?.retain(|_, stored| !forgotten(stored))?;
-    Ok(())
 }
 
 fn last_issued(write: &WriteTransaction, key: &PublicKey) -> Result<Option<Issued>, CaError> {
@@ -461,7 +405,7 @@ fn last_issued(write: &WriteTransaction, key: &PublicKey) -> Result<Option<Issue
 }
 
 /// The last first.
-fn contacts(write: &WriteTransaction) -> Result<Vec<SocketAddr>, CaError> {
+pub(super) fn contacts(write: &WriteTransaction) -> Result<Vec<SocketAddr>, CaError> {
     let table = write.open_table(CONTACTS)?;
     let rows = table.iter()?.rev();
     rows.map(|row| row?.1.value().parse().map_err(|_| CaError::Damaged("contacts"))).collect()
@@ -484,10 +428,17 @@ fn add_contact(write: &WriteTransaction, addr: SocketAddr) -> Result<(), CaError
     Ok(())
 }
 
-fn log(write: &WriteTransaction, now: Wall, what: &str, detail: &str) -> Result<(), CaError> {
+/// One line of the log, in the transaction of what it tells of.
+pub(super) fn log(
+    write: &WriteTransaction,
+    now: Wall,
+    what: &str,
+    detail: &str,
+    from: &str,
+) -> Result<(), CaError> {
     let mut table = write.open_table(AUDIT)?;
     let next = table.last()?.map_or(0, |(number, _)| number.value() + 1);
-    table.insert(next, &rows::audit(now, what, detail)[..])?;
+    table.insert(next, &rows::audit(now, what, detail, from)[..])?;
     while table.len()? > AUDIT_MAX {
         table.pop_first()?;
     }

@@ -24,6 +24,9 @@ pub(super) struct StoredInvite {
     pub(super) left: u32,
     pub(super) expires_ms: u64,
     pub(super) created_ms: u64,
+    /// The operator took it back.
+    #[serde(default)]
+    pub(super) withdrawn: bool,
 }
 
 impl Row for StoredInvite {
@@ -58,6 +61,8 @@ impl Issued {
     }
 }
 
-pub(super) fn audit(at: Wall, what: &str, detail: &str) -> Vec<u8> {
-    serde_json::json!({ "at_ms": at.0, "what": what, "detail": detail }).to_string().into_bytes()
+pub(super) fn audit(at: Wall, what: &str, detail: &str, from: &str) -> Vec<u8> {
+    serde_json::json!({ "at_ms": at.0, "what": what, "detail": detail, "from": from })
+        .to_string()
+        .into_bytes()
 }

@@ -51,7 +51,7 @@ impl Service {
         if !self.limiter().admits(source, now.mono) {
             return problem(429, Code::TooMany, "too many useless requests: wait a little");
         }
-        let result = self.answer(now, method, path, body);
+        let result = self.answer(now, source, method, path, body);
         match result {
             Ok(Enrolled { again: false, .. }) => {}
             _ => self.limiter().charge(source, now.mono),
@@ -67,7 +67,14 @@ impl Service {
         problem(413, Code::TooLarge, &format!("more than {BODY_MAX} bytes"))
     }
 
-    fn answer(&self, now: Now, method: &str, path: &str, body: &[u8]) -> Result<Enrolled, Answer> {
+    fn answer(
+        &self,
+        now: Now,
+        source: IpAddr,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> Result<Enrolled, Answer> {
         if body.len() > BODY_MAX {
             return Err(Self::too_large());
         }
@@ -79,11 +86,11 @@ impl Service {
                 if addr.is_some_and(|addr| !is_reachable(&addr)) {
                     return Err(problem(400, Code::Malformed, "`addr` cannot be reached by others"));
                 }
-                self.ca.enrol(&secret, &csr.0, addr, now.wall)
+                self.ca.enrol(&secret, &csr.0, addr, &from(source), now.wall)
             }
             ("POST", RENEW_PATH) => {
                 let Renew { certificate, csr } = parse(body)?;
-                self.ca.renew(&certificate.0, &csr.0, now.wall)
+                self.ca.renew(&certificate.0, &csr.0, &from(source), now.wall)
             }
             (_, ENROL_PATH | RENEW_PATH) => return Err(problem(405, Code::NotFound, "only POST")),
             _ => return Err(problem(404, Code::NotFound, &format!("only {ENROL_PATH} and {RENEW_PATH}"))),
@@ -113,6 +120,11 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Answer> {
     serde_json::from_slice(body).map_err(|error| problem(400, Code::Malformed, &error.to_string()))
 }
 
+/// What the log says of a source.
+fn from(source: IpAddr) -> String {
+    source.to_canonical().to_string()
+}
+
 /// Whether it can be told to others at all.
 fn is_reachable(addr: &SocketAddr) -> bool {
     addr.port() != 0 && !addr.ip().is_unspecified() && !addr.ip().is_multicast()
@@ -123,6 +135,7 @@ fn refused(refusal: &Refusal) -> Answer {
         Refusal::UnknownInvite => (403, Code::UnknownInvite),
         Refusal::ExpiredInvite => (403, Code::ExpiredInvite),
         Refusal::UsedUpInvite => (403, Code::UsedUpInvite),
+        Refusal::WithdrawnInvite => (403, Code::WithdrawnInvite),
         Refusal::NotRenewable => (403, Code::NotRenewable),
         Refusal::Csr(CsrError::Malformed | CsrError::NoProof | CsrError::WrongKind) => (400, Code::BadCsr),
         Refusal::Ca(error) => {

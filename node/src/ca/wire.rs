@@ -53,6 +53,7 @@ pub(crate) enum Code {
     UnknownInvite,
     ExpiredInvite,
     UsedUpInvite,
+    WithdrawnInvite,
     BadCsr,
     NotRenewable,
     Malformed,

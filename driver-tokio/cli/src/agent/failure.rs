@@ -39,6 +39,7 @@ fn is_bad_input(error: &StartError) -> bool {
                 | EnrolError::UnknownInvite
                 | EnrolError::ExpiredInvite
                 | EnrolError::UsedUpInvite
+                | EnrolError::WithdrawnInvite
         ),
         _ => false,
     }

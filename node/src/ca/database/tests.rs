@@ -1,5 +1,9 @@
 use super::*;
-use crate::ca::generate_csr;
+use crate::{
+    ca::{Holds, INVITE_MEMORY, InviteState, generate_csr, invite_id},
+    invite::Invite,
+};
+use ifrit_core::{crypto::Signer, params::Params};
 
 const NOW: Wall = Wall(1_767_225_600_000);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -15,7 +19,7 @@ fn invite(ca: &Ca, uses: u32) -> Invite {
 }
 
 fn enrol(ca: &Ca, invite: &Invite, key: &P256Signer, now: Wall) -> Result<Enrolled, Refusal> {
-    ca.enrol(&invite.secret, &generate_csr(key), None, now)
+    ca.enrol(&invite.secret, &generate_csr(key), None, "10.0.0.9", now)
 }
 
 fn parse(ca: &Ca, der: &[u8]) -> Certificate {
@@ -47,9 +51,11 @@ fn everything_survives_a_restart() {
     enrol(&ca, &thrice, &generate_key(), NOW).expect("two are left");
     enrol(&ca, &thrice, &generate_key(), NOW).expect("one is left");
     assert!(matches!(enrol(&ca, &thrice, &generate_key(), NOW), Err(Refusal::UsedUpInvite)));
-    let log = ca.audit(100).expect("it reads");
-    assert_eq!(log.len(), 1 + 2 + 4, "{log:?}");
-    assert!(log[0].contains("\"what\":\"issue\"") && log[6].contains("\"what\":\"init\""));
+    let log = ca.log(None, 100).expect("it reads");
+    let told: Vec<_> = log.iter().map(|row| (row.what.as_str(), row.from.as_str())).collect();
+    let (enrol, invite) = (("enrol", "10.0.0.9"), ("invite", "operator"));
+    assert_eq!(told, [enrol, enrol, enrol, enrol, invite, invite, ("init", "operator")], "the last first");
+    assert_eq!(ca.log(Some(log[4].number), 1).expect("it reads"), log[5..6]);
 }
 
 #[test]
@@ -103,7 +109,7 @@ fn invites_expire_run_out_and_are_forgotten() {
     let late = NOW + HOUR + Duration::from_millis(1);
     assert!(matches!(enrol(&ca, &invite, &generate_key(), late), Err(Refusal::ExpiredInvite)));
     assert!(matches!(
-        ca.enrol(&invite.secret, b"garbage", None, NOW),
+        ca.enrol(&invite.secret, b"garbage", None, "", NOW),
         Err(Refusal::Csr(CsrError::Malformed))
     ));
     enrol(&ca, &invite, &generate_key(), NOW + HOUR)
@@ -111,6 +117,58 @@ fn invites_expire_run_out_and_are_forgotten() {
     assert!(matches!(enrol(&ca, &invite, &generate_key(), NOW), Err(Refusal::UsedUpInvite)));
     ca.invite("x:1", 1, HOUR, late + INVITE_MEMORY * 2).expect("it is made");
     assert!(matches!(enrol(&ca, &invite, &generate_key(), late), Err(Refusal::UnknownInvite)));
+}
+
+#[test]
+fn an_invite_that_was_withdrawn_lets_nobody_in_and_is_listed_so() {
+    let (dir, ca) = temporary();
+    let (kept, withdrawn) = (invite(&ca, 2), invite(&ca, 2));
+    let first = generate_key();
+    let member = enrol(&ca, &withdrawn, &first, NOW).expect("it holds");
+    let row = ca.uninvite(&invite_id(&withdrawn).to_ascii_uppercase(), NOW).expect("it is known");
+    assert_eq!((row.state, row.uses, row.left), (InviteState::Withdrawn, 2, 1));
+    assert!(matches!(enrol(&ca, &withdrawn, &generate_key(), NOW), Err(Refusal::WithdrawnInvite)));
+    let again = enrol(&ca, &withdrawn, &first, NOW).expect("whom it let in stays a member");
+    assert_eq!(again.certificate, member.certificate);
+    enrol(&ca, &kept, &generate_key(), NOW).expect("another one");
+    assert!(matches!(ca.uninvite("aaaaaaaa", NOW), Err(CaError::NoInvite(_))));
+    drop(ca);
+    let ca = Ca::open(dir.path()).expect("it opens");
+    let late = NOW + HOUR * 2;
+    let mut states: Vec<_> =
+        ca.invites(0, 10, late).expect("it reads").into_iter().map(|row| (row.id, row.state)).collect();
+    states.sort_by_key(|(id, _)| *id == invite_id(&withdrawn));
+    let expected = [(&kept, InviteState::Expired), (&withdrawn, InviteState::Withdrawn)];
+    assert_eq!(states, expected.map(|(invite, state)| (invite_id(invite), state)));
+    assert_eq!(ca.invites(1, 10, NOW).expect("it reads").len(), 1);
+}
+
+#[test]
+fn certificates_are_listed_by_serial_page_by_page() {
+    let (_dir, ca) = temporary();
+    let (invite, key) = (invite(&ca, 5), generate_key());
+    let old = enrol(&ca, &invite, &key, NOW).expect("it holds").certificate;
+    ca.issue(&generate_key().public_key(), NOW).expect("the operator stands for it");
+    ca.renew(&old, &generate_csr(&key), "10.0.0.9", NOW + HOUR).expect("it is current");
+    let rows = ca.certificates(0, 10, NOW).expect("it reads");
+    assert_eq!(rows.iter().map(|row| row.serial).collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!((&rows[0].id, &rows[0].invite), (&rows[2].id, &rows[2].invite), "a renewal");
+    assert_eq!((rows[0].invite.as_deref(), rows[1].invite.as_deref()), (Some(&*invite_id(&invite)), None));
+    assert_eq!(ca.certificates(2, 1, NOW).expect("it reads"), rows[1..2]);
+    let late = ca.certificates(0, 1, NOW + MEMBER_VALIDITY * 2).expect("it reads");
+    assert_eq!((rows[0].state, late[0].state), (Holds::Current, Holds::Expired));
+}
+
+#[test]
+fn certificates_last_as_long_as_the_operator_says() {
+    let (dir, ca) = temporary();
+    ca.set_lifetime(HOUR).expect("it writes");
+    drop(ca);
+    let ca = Ca::open(dir.path()).expect("it opens");
+    let der = enrol(&ca, &invite(&ca, 1), &generate_key(), NOW).expect("it holds").certificate;
+    assert_eq!(parse(&ca, &der).not_after, NOW + HOUR);
+    let der = ca.issue(&generate_key().public_key(), NOW + ROOT_VALIDITY).expect("it issues").certificate;
+    assert_eq!(parse(&ca, &der).not_after, ca.root().not_after, "never longer than the root");
 }
 
 #[test]
@@ -164,20 +222,20 @@ fn r14_a_renewal_keeps_id_and_key() {
     let (_dir, ca) = temporary();
     let key = generate_key();
     let old = enrol(&ca, &invite(&ca, 1), &key, NOW).expect("it holds").certificate;
-    let at_once = ca.renew(&old, &generate_csr(&key), NOW).expect("it is current");
+    let at_once = ca.renew(&old, &generate_csr(&key), "10.0.0.9", NOW).expect("it is current");
     assert_eq!(at_once.certificate, old, "not every second");
-    let new = ca.renew(&old, &generate_csr(&key), NOW + HOUR).expect("it is current").certificate;
+    let new = ca.renew(&old, &generate_csr(&key), "10.0.0.9", NOW + HOUR).expect("it is current").certificate;
     let (old_parsed, new_parsed) = (parse(&ca, &old), parse(&ca, &new));
     assert_eq!((old_parsed.id, old_parsed.key()), (new_parsed.id, new_parsed.key()));
     assert!(new_parsed.supersedes(&old_parsed) && new_parsed.not_after > old_parsed.not_after);
 
     let refused = |result: Result<Enrolled, Refusal>| matches!(result, Err(Refusal::NotRenewable));
-    assert!(refused(ca.renew(&old, &generate_csr(&generate_key()), NOW)), "another key");
-    assert!(refused(ca.renew(&old, &generate_csr(&key), NOW + MEMBER_VALIDITY * 2)), "expired");
-    assert!(refused(ca.renew(b"garbage", &generate_csr(&key), NOW)));
+    assert!(refused(ca.renew(&old, &generate_csr(&generate_key()), "10.0.0.9", NOW)), "another key");
+    assert!(refused(ca.renew(&old, &generate_csr(&key), "10.0.0.9", NOW + MEMBER_VALIDITY * 2)), "expired");
+    assert!(refused(ca.renew(b"garbage", &generate_csr(&key), "10.0.0.9", NOW)));
     let (_other_dir, other) = temporary();
     let foreign = enrol(&other, &invite(&other, 1), &key, NOW).expect("it holds").certificate;
-    assert!(refused(ca.renew(&foreign, &generate_csr(&key), NOW)), "another CA's");
+    assert!(refused(ca.renew(&foreign, &generate_csr(&key), "10.0.0.9", NOW)), "another CA's");
 }
 
 #[test]
@@ -185,7 +243,7 @@ fn newcomers_are_told_the_last_sixteen_and_never_themselves() {
     let (_dir, ca) = temporary();
     let invite = invite(&ca, 100);
     let enrol = |port| {
-        ca.enrol(&invite.secret, &generate_csr(&generate_key()), Some(addr(port)), NOW)
+        ca.enrol(&invite.secret, &generate_csr(&generate_key()), Some(addr(port)), "", NOW)
             .expect("it holds")
             .contacts
     };
