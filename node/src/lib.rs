@@ -26,6 +26,7 @@
 //! | [`invite`], [`enrol`] | from one line of text to an identity, over HTTPS with a pinned root | a thread that may block |
 //! | [`ca`] | the authority's rules, database and answers, without a socket | the HTTPS service: the `ifrit` command has one |
 //! | `drive` (feature) | loop, `Client`, `Builder` for any async runtime | a `Runtime`: about 60 lines |
+//! | `document` (feature) | TOML whose complaints name file, line and the nearest key | nothing |
 //! | [`limits`] | every bound of this floor, each with its reason | |
 //!
 //! # A loop of your own
@@ -47,6 +48,8 @@ pub mod app;
 pub mod ca;
 pub mod counters;
 pub mod crypto;
+#[cfg(feature = "document")]
+pub mod document;
 #[cfg(feature = "drive")]
 pub mod drive;
 pub mod enrol;

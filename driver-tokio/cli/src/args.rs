@@ -1,9 +1,9 @@
 //! The command line.
 
 use crate::ca_args::{CaInvitesArgs, CaListArgs, CaLogArgs, CaUninviteArgs};
+use crate::settings::{Flags, agent::AgentSettings, ca::CaSettings};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
-    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -139,21 +139,15 @@ Examples:
   ifrit ca serve --dir ca
   ifrit ca serve --dir ca --listen 192.0.2.1:8300
   ifrit ca serve --dir ca --listen 0.0.0.0:8300 --advertise ca.example:8300
+  ifrit ca serve --config ca.toml                       `--write-config` prints one to begin with
 
 Members need it only to enrol and to renew: it may stay down while they run and restart.")]
 pub(crate) struct CaServeArgs {
-    /// The CA's directory.
+    /// Print the settings as a file with the documentation of each, and do nothing else.
     #[arg(long)]
-    pub(crate) dir: PathBuf,
-    /// Where to listen for HTTPS.
-    #[arg(long, default_value = "127.0.0.1:8300")]
-    pub(crate) listen: SocketAddr,
-    /// Where newcomers reach it, if not at the address it listens on; invites carry it.
-    #[arg(long, value_name = "HOST:PORT", value_parser = host_port)]
-    pub(crate) advertise: Option<String>,
-    /// How long members' certificates hold that are issued from now on; remembered.
-    #[arg(long, value_parser = humantime::parse_duration, value_name = "DURATION")]
-    pub(crate) cert_lifetime: Option<Duration>,
+    pub(crate) write_config: bool,
+    #[command(flatten)]
+    pub(crate) settings: Flags<CaSettings>,
 }
 
 #[derive(Debug, Args)]
@@ -196,34 +190,19 @@ Examples:
   ifrit agent --dir node1                               run again; needs no CA
   ifrit agent --dir node2 --listen 0.0.0.0:0 --join INVITE --seed-addr 192.0.2.7:8301
   ifrit agent --dir node1 --advertise 203.0.113.5:8301  behind a NAT
+  ifrit agent --write-config > ifrit.toml               all settings, each with its documentation
+  ifrit agent --config ifrit.toml                       kill -HUP reads it again
 
 Ctrl-C and SIGTERM stop it without leaving: started again soon, nobody notices. If it stays away, the others
 find it down. `ifrit leave`, or --leave-on-stop, says goodbye: it is out at once and nobody is alarmed.
 
 It answers every message of `ifrit send` with an echo.")]
 pub(crate) struct AgentArgs {
-    /// Where it keeps key, certificate, state and control socket; made if missing.
+    /// Print the settings as a file with the documentation of each, and do nothing else.
     #[arg(long)]
-    pub(crate) dir: PathBuf,
-    /// An invite of `ifrit ca invite`; not looked at once it has enrolled.
-    #[arg(long, value_name = "INVITE")]
-    pub(crate) join: Option<String>,
-    /// A member to begin with; repeat it for more. Adds to what the invite says.
-    #[arg(long, value_name = "HOST:PORT", value_parser = host_port)]
-    pub(crate) seed_addr: Vec<String>,
-    /// The one UDP socket; port 0 takes any free one.
-    #[arg(long, default_value = "0.0.0.0:8301")]
-    pub(crate) listen: SocketAddr,
-    /// Where the others reach it, if not at the address it listens on.
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) advertise: Option<SocketAddr>,
-    /// Record the run to a new file, for a replay: all that the member is told and a digest of what it does, no private
-    /// key.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) record: Option<PathBuf>,
-    /// Leave the network when stopped by Ctrl-C or SIGTERM.
-    #[arg(long)]
-    pub(crate) leave_on_stop: bool,
+    pub(crate) write_config: bool,
+    #[command(flatten)]
+    pub(crate) settings: Flags<AgentSettings>,
 }
 
 #[derive(Debug, Args)]
@@ -334,19 +313,6 @@ fn share(text: &str) -> Result<Ppm, String> {
     Ok(Ppm((share * 1e6).round() as u32))
 }
 
-/// Checks the form only: names are looked up while the agent runs, again and again.
-fn host_port(text: &str) -> Result<String, String> {
-    let (host, port) = text.rsplit_once(':').ok_or("expected HOST:PORT")?;
-    let bracketed = host.starts_with('[') && host.ends_with(']');
-    if host.is_empty() || (host.contains(':') && !bracketed) {
-        return Err("expected HOST:PORT, an IPv6 address in brackets".to_owned());
-    }
-    match port.parse::<u16>() {
-        Ok(1..) => Ok(text.to_owned()),
-        _ => Err("expected a port from 1 to 65535 after the colon".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,15 +334,5 @@ mod tests {
         assert_eq!(share("0.10"), Ok(Ppm(100_000)));
         assert_eq!(share("1e-3"), Ok(Ppm(1_000)));
         ["-0.1", "1.1", "NaN", "ten"].into_iter().for_each(|bad| assert!(share(bad).is_err(), "{bad}"));
-    }
-
-    #[test]
-    fn seed_addresses_are_checked_for_their_form() {
-        ["a.example:1", "[::1]:8301", "10.0.0.1:8301"].into_iter().for_each(|good| {
-            assert_eq!(host_port(good).as_deref(), Ok(good));
-        });
-        ["a.example", ":80", "::1:80", "a:0", "a:x", "a:65536"].into_iter().for_each(|bad| {
-            assert!(host_port(bad).is_err(), "{bad}");
-        });
     }
 }

@@ -6,8 +6,10 @@ use crate::{
     ca_lists,
     ca_service::{CaService, wall},
     error::bad_input,
+    logging::Logging,
     output::{BOLD, DIM, Out, paint, span},
-    signals::Signals,
+    settings::{self, Loaded, Reload},
+    signals::{Hangups, Signals},
 };
 use anyhow::{Context, bail};
 use ifrit_core::{
@@ -27,7 +29,7 @@ use std::time::Duration;
 pub(crate) fn run(command: CaCommand, out: Out) -> anyhow::Result<()> {
     match command {
         CaCommand::Init(args) => init(&args, out),
-        CaCommand::Serve(args) => serve(args, out),
+        CaCommand::Serve(args) => serve(&args, out),
         CaCommand::Invite(args) => invite(&args, out),
         CaCommand::Issue(args) => issue(&args, out),
         CaCommand::Invites(args) => ca_lists::invites(&args, out),
@@ -109,13 +111,21 @@ fn check_lifetime(lifetime: Option<Duration>) -> anyhow::Result<()> {
     }
 }
 
-fn serve(args: CaServeArgs, out: Out) -> anyhow::Result<()> {
-    check_lifetime(args.cert_lifetime)?;
+fn serve(args: &CaServeArgs, out: Out) -> anyhow::Result<()> {
+    let loaded = Loaded::load(&args.settings)?;
+    if args.write_config {
+        return out.text(settings::write(&loaded).trim_end());
+    }
+    let settings = loaded.started("ifrit ca serve")?;
+    check_lifetime(settings.cert_lifetime)?;
+    let logging = Logging::start(&settings.log, settings.log_format);
+    let mut reload = Reload::new(args.settings.clone(), &settings);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("cannot start threads")?.block_on(async {
-        let mut signals = Signals::new()?;
-        let service = CaService::start(&args.dir, args.listen, args.advertise).await?;
-        args.cert_lifetime.map_or(Ok(()), |lifetime| service.ca().set_lifetime(lifetime))?;
+        let (mut signals, mut hangups) = (Signals::new()?, Hangups::new()?);
+        let advertise = settings.advertise.map(|address| address.0);
+        let service = CaService::start(&settings.dir, settings.listen, advertise).await?;
+        settings.cert_lifetime.map_or(Ok(()), |lifetime| service.ca().set_lifetime(lifetime))?;
         let network = service.ca().root().params.id.to_string();
         out.print(
             &json!({ "serving": service.local_addr(), "address": service.address(), "network": network }),
@@ -124,10 +134,22 @@ fn serve(args: CaServeArgs, out: Out) -> anyhow::Result<()> {
                 paint(BOLD, &network),
                 paint(BOLD, service.local_addr()),
                 service.address(),
-                paint(DIM, format!("Invite: ifrit ca invite --dir {}    Stop: Ctrl-C", args.dir.display()))
+                paint(
+                    DIM,
+                    format!("Invite: ifrit ca invite --dir {}    Stop: Ctrl-C", settings.dir.display())
+                )
             ),
         )?;
-        signals.next().await;
+        loop {
+            tokio::select! {
+                () = signals.next() => break,
+                true = hangups.next() => {}
+            }
+            // `log` is all that is live there.
+            if let Some((settings, _)) = reload.read() {
+                logging.set(&settings.log)?;
+            }
+        }
         service.stop().await;
         Ok(())
     })

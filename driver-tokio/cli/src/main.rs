@@ -26,17 +26,20 @@ mod ca_service;
 mod control;
 mod demo;
 mod error;
+mod logging;
 mod output;
 mod render;
 mod rows;
+mod settings;
 mod signals;
 mod tools;
 
-use args::{Cli, Command};
+use args::{CaCommand, Cli, Command};
 use clap::Parser;
+use logging::Logging;
 use output::Out;
+use settings::kinds::{LogFilter, LogFormat, Word};
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -66,13 +69,14 @@ fn run(command: Command, out: Out) -> anyhow::Result<()> {
     }
 }
 
-/// Logs to stderr. An agent says what an operator should know; the other commands say what matters on stdout.
+/// What has settings says itself what is logged. The others say what matters on stdout.
 fn start_logging(command: &Command) {
     let usual = match command {
-        Command::Agent(_) | Command::Ca(_) => "info",
+        Command::Agent(_) | Command::Ca(CaCommand::Serve(_)) => return,
+        Command::Ca(_) => "info",
         _ => "error",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    let told = std::env::var("RUST_LOG").ok().and_then(|filter| LogFilter::parse(&filter).ok());
+    let filter = told.unwrap_or_else(|| LogFilter(usual.to_owned()));
+    Logging::start(&filter, LogFormat::Text);
 }

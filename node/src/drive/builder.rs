@@ -235,8 +235,9 @@ impl<R: Runtime> Builder<R> {
             runtime.spawn(handler.run(Broadcasts::new(broadcasts.queue())));
         }
         runtime.spawn(Loop::new(parts).run());
-        let warnings = loaded.warnings;
-        Ok(Client::new(Facts { id, local_addr, network, clock, warnings, events, broadcasts, pen }, calls))
+        let (warnings, contacts) = (loaded.warnings, loaded.contacts);
+        let facts = Facts { id, local_addr, network, clock, warnings, contacts, events, broadcasts, pen };
+        Ok(Client::new(facts, calls))
     }
 }
 

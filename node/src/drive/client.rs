@@ -64,6 +64,7 @@ pub(super) struct Facts {
     pub(super) network: NetworkParams,
     pub(super) clock: Clock,
     pub(super) warnings: Vec<Warning>,
+    pub(super) contacts: Vec<SocketAddr>,
     pub(super) events: Registry<Notice>,
     pub(super) broadcasts: Registry<Broadcast>,
     pub(super) pen: Pen,
@@ -152,6 +153,11 @@ impl Client {
     /// What was wrong in its directory when it started: a damaged file, of which the previous state is used.
     pub fn warnings(&self) -> &[Warning] {
         &self.shared.facts.warnings
+    }
+
+    /// Addresses that the CA told at enrolment, as the directory remembers them: seeds beside those that were named.
+    pub fn contacts(&self) -> &[SocketAddr] {
+        &self.shared.facts.contacts
     }
 
     /// Ends when the member has joined (R16): from now on its view is the network's.
@@ -365,8 +371,12 @@ impl Client {
         self.command(CoreCommand::SetTags(tags.into())).await
     }
 
-    /// New addresses, told to everybody in a new note; at most [`ADDRS_MAX`](ifrit_core::limits::ADDRS_MAX).
-    pub async fn set_addrs(&self, addrs: Vec<SocketAddr>) -> Result<(), ClientError> {
+    /// New addresses, told to everybody in a new note; at most [`ADDRS_MAX`](ifrit_core::limits::ADDRS_MAX). Port 0 stands
+    /// for the port that the member listens on.
+    pub async fn set_addrs(&self, mut addrs: Vec<SocketAddr>) -> Result<(), ClientError> {
+        for addr in addrs.iter_mut().filter(|addr| addr.port() == 0) {
+            addr.set_port(self.local_addr().port());
+        }
         self.command(CoreCommand::SetAddrs(addrs)).await
     }
 

@@ -1,10 +1,8 @@
 //! What a scenario expects of its run.
 
-use super::{
-    read::{Result, Value},
-    write,
-};
+use super::write;
 use core::time::Duration;
+use ifrit_node::document::{Result, Value};
 use serde::Serialize;
 
 /// What is expected. Every key is optional; a run fails, as `expect.KEY`, when one does not hold.

@@ -43,12 +43,11 @@
 mod action;
 mod expect;
 mod parse;
-mod read;
 mod write;
 
 pub use action::{Action, At, Selector};
 pub use expect::Expect;
-pub use read::Error;
+pub use ifrit_node::document::Error;
 
 use crate::{
     full::Stack,

@@ -1,9 +1,6 @@
 //! From TOML to a checked [`Scenario`].
 
-use super::{
-    Action, Adversary, At, Expect, Line, Links, NetworkParams, Scenario, Selector, Stack, Start,
-    read::{Result, Source, Table, Value},
-};
+use super::{Action, Adversary, At, Expect, Line, Links, NetworkParams, Scenario, Selector, Stack, Start};
 use crate::{
     adversary::{self, STRATEGIES},
     net::Latency,
@@ -11,6 +8,7 @@ use crate::{
 };
 use core::time::Duration;
 use ifrit_core::{id::NetworkId, params::Preset};
+use ifrit_node::document::{Result, Source, Table, Value};
 
 const KEYS: &[&str] = &[
     "format",

@@ -1,6 +1,6 @@
 //! Which address to tell the others.
 
-use crate::args::AgentArgs;
+use crate::settings::agent::AgentSettings;
 use ifrit_node::invite::Invite;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::UdpSocket;
@@ -10,25 +10,25 @@ const FAR: &str = "192.0.2.1:9";
 
 /// What to advertise: what the user said, nothing if the socket listens on one address only, else the address of
 /// this machine from which it reaches the CA, a seed, or whatever is far away; the port is the socket's (0).
-pub(crate) async fn choose(args: &AgentArgs) -> Option<SocketAddr> {
-    if args.advertise.is_some() || !args.listen.ip().is_unspecified() {
-        return args.advertise;
+pub(crate) async fn choose(settings: &AgentSettings) -> Vec<SocketAddr> {
+    if !settings.advertise.is_empty() || !settings.listen.ip().is_unspecified() {
+        return settings.advertise.clone();
     }
-    let invite = args.join.as_deref().and_then(|invite| invite.parse::<Invite>().ok());
+    let invite = settings.join.as_ref().and_then(|invite| invite.0.parse::<Invite>().ok());
     let targets = invite
         .map(|invite| invite.ca)
         .into_iter()
-        .chain(args.seed_addr.iter().cloned())
+        .chain(settings.seed_addr.iter().map(|seed| seed.0.clone()))
         .chain([FAR.to_owned()]);
     for target in targets {
-        if let Some(ip) = local_ip_towards(&target, args.listen.is_ipv4()).await {
-            return Some(SocketAddr::new(ip, 0));
+        if let Some(ip) = local_ip_towards(&target, settings.listen.is_ipv4()).await {
+            return vec![SocketAddr::new(ip, 0)];
         }
     }
     tracing::warn!(
         "no route to anywhere: telling others 127.0.0.1; use --advertise to tell them where you are"
     );
-    Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))
+    vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)]
 }
 
 /// Asks the routing table: connecting a UDP socket sends nothing.

@@ -1,11 +1,11 @@
 //! Why an agent does not start, in the words of the command line, and whose fault it is.
 
-use crate::{args::AgentArgs, error::bad_input};
+use crate::{error::bad_input, settings::agent::AgentSettings};
 use ifrit_node::{enrol::EnrolError, identity::IdentityError, store::StoreError};
 use ifrit_tokio::StartError;
 
-pub(super) fn explain_start(error: StartError, args: &AgentArgs) -> anyhow::Error {
-    let dir = args.dir.display();
+pub(super) fn explain_start(error: StartError, settings: &AgentSettings) -> anyhow::Error {
+    let dir = settings.dir.display();
     match error {
         StartError::Identity(IdentityError::Missing(_)) => bad_input(format!(
             "{dir} holds no identity: enrol with --join INVITE (`ifrit ca invite` writes one), or let the CA issue one \

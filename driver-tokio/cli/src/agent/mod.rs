@@ -4,18 +4,24 @@ mod advertise;
 mod failure;
 mod log;
 pub(crate) mod questions;
+mod reload;
 
 use crate::{
     args::AgentArgs,
     control::server::{self, LeaveAsked},
+    logging::Logging,
     output::{BOLD, Out, paint},
-    signals::Signals,
+    settings::{self, Loaded, Reload, agent::AgentSettings},
+    signals::{Hangups, Signals},
 };
 use anyhow::{Context, bail};
 use ifrit_tokio::Client;
 use serde_json::json;
 use std::time::Duration;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
 
 /// Time for what blocks to end. A member that has stopped has nothing left to do.
 const END_LIMIT: Duration = Duration::from_secs(1);
@@ -24,42 +30,59 @@ const TELL_LIMIT: Duration = Duration::from_secs(5);
 
 /// Runs until stopped.
 pub(crate) fn run(args: &AgentArgs, out: Out) -> anyhow::Result<()> {
+    let loaded = Loaded::load(&args.settings)?;
+    if args.write_config {
+        return out.text(settings::write(&loaded).trim_end());
+    }
+    let settings = loaded.started("ifrit agent")?;
+    let logging = Logging::start(&settings.log, settings.log_format);
+    let reload = Reload::new(args.settings.clone(), &settings);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2) // one member is one loop and one task per request
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    let result = runtime.block_on(live(args, out));
+    let result = runtime.block_on(live(settings, reload, logging, out));
     // An enrolment that was interrupted may still wait for the CA; it is tried again with the same key.
     runtime.shutdown_timeout(END_LIMIT);
     result
 }
 
-async fn live(args: &AgentArgs, out: Out) -> anyhow::Result<()> {
-    let mut signals = Signals::new()?;
-    let starting = start(args);
+async fn live(
+    settings: AgentSettings,
+    reload: Reload<AgentSettings>,
+    logging: Logging,
+    out: Out,
+) -> anyhow::Result<()> {
+    let (mut signals, hangups) = (Signals::new()?, Hangups::new()?);
+    let starting = start(&settings);
     let client = tokio::select! {
         client = starting => client?,
         () = signals.next() => bail!("stopped before it had started"),
     };
-    let (listener, socket) = server::bind(&args.dir)?;
+    let (listener, socket) = server::bind(&settings.dir)?;
     client.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    tell_started(&client, args, out)?;
-    let logging = tokio::spawn(log::events(client.events(), client.id()));
+    tell_started(&client, &settings, out)?;
+    let events = tokio::spawn(log::events(client.events(), client.id()));
     // Ends with the member.
     tokio::spawn(log::traffic(client.clone()));
+    let (settings, current) = watch::channel(settings);
+    let live = reload::Live { client: client.clone(), logging, settings };
+    let reloading = tokio::spawn(reload::at_hangups(hangups, reload, live));
     let (leave, mut leaves) = mpsc::channel(1);
     let serving = tokio::spawn(server::serve(listener, client.clone(), leave));
     let end = tokio::select! {
         () = signals.next() => End::Signal,
         Some(asked) = leaves.recv() => End::Leave(asked),
-        _ = logging => End::Died,
+        _ = events => End::Died,
     };
     // Before the member stops and the lock is free for another agent.
     drop(socket);
     serving.abort();
+    reloading.abort();
+    let leaves = current.borrow().leave_on_stop;
     match end {
-        End::Signal if args.leave_on_stop => leave_network(&client, &mut signals, out).await,
+        End::Signal if leaves => leave_network(&client, &mut signals, out).await,
         End::Signal => {
             client.stop().await.ok();
             say(out, "stopped", "stopped without leaving: start it again soon and nobody notices")
@@ -75,28 +98,28 @@ enum End {
     Died,
 }
 
-async fn start(args: &AgentArgs) -> anyhow::Result<Client> {
+async fn start(settings: &AgentSettings) -> anyhow::Result<Client> {
     let mut builder = ifrit_tokio::builder()
-        .data_dir(&args.dir)
-        .bind(args.listen)
+        .data_dir(&settings.dir)
+        .bind(settings.listen)
         .on_request(|_from, body| async move { Ok(body) });
-    if let Some(invite) = &args.join {
-        builder = builder.invite(invite);
+    if let Some(invite) = &settings.join {
+        builder = builder.invite(&invite.0);
     }
-    if let Some(file) = &args.record {
+    if let Some(file) = &settings.record {
         builder = builder.record(file);
     }
-    for seed in &args.seed_addr {
-        builder = builder.seed_addr(seed);
+    for seed in &settings.seed_addr {
+        builder = builder.seed_addr(&seed.0);
     }
-    if let Some(addr) = advertise::choose(args).await {
+    for addr in advertise::choose(settings).await {
         builder = builder.advertise(addr);
     }
-    builder.start().await.map_err(|error| failure::explain_start(error, args))
+    builder.start().await.map_err(|error| failure::explain_start(error, settings))
 }
 
-fn tell_started(client: &Client, args: &AgentArgs, out: Out) -> anyhow::Result<()> {
-    let (id, addr, dir) = (client.id(), client.local_addr(), args.dir.display().to_string());
+fn tell_started(client: &Client, settings: &AgentSettings, out: Out) -> anyhow::Result<()> {
+    let (id, addr, dir) = (client.id(), client.local_addr(), settings.dir.display().to_string());
     let text = format!(
         "{} runs on {addr}\nlook at it with `ifrit members --dir {dir}`; Ctrl-C stops it, `ifrit leave --dir {dir}` leaves",
         paint(BOLD, id)

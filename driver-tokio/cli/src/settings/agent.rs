@@ -1,0 +1,98 @@
+//! The settings of `ifrit agent`.
+
+use super::{
+    kinds::{HostPort, LogFilter, LogFormat, Secret},
+    settings,
+};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+const ABOUT: &str = "\
+Settings of one Ifrit agent. `ifrit agent --config FILE` reads them; without --config, ifrit.toml in the agent's directory.
+
+Each layer stands over those before it: defaults, this file, variables (IFRIT_LISTEN), flags (--listen).
+`ifrit config show` prints what holds and where it came from, with --effective also all that follows from the network.
+SIGHUP reads the layers again: what can change at once does, the log says what needs a restart.
+Spans of time and sizes have units: \"500ms\", \"2m\", \"64 KiB\". Relative paths begin where the agent is started.
+
+What is the network's is not here, for all members count on each other's: the number of rings, the preset (LAN, WAN, one
+machine), Delta (within which a message reaches everybody) and the lease. They are fixed by `ifrit ca init`, and with them
+how often members ping each other, after how many misses they accuse, and how long an accused member has to answer (2 Delta).
+If the log says that round trips are longer than half of Delta, make a new network with --preset wan or a larger --delta.";
+
+/// Keys of the Go library and of the network, and what to do here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("preset", NETWORK),
+    ("delta", NETWORK),
+    ("lease", NETWORK),
+    ("members", NETWORK),
+    ("rings", NETWORK),
+    ("num_rings", NETWORK),
+    ("byzantine", NETWORK),
+    ("epsilon", NETWORK),
+    ("gossip_interval", INTERVALS),
+    ("view_update_interval", INTERVALS),
+    ("monitor_interval", PINGS),
+    ("pings_per_interval", PINGS),
+    ("ping_limit", PINGS),
+    ("removal_timeout", REMOVAL),
+    ("dead_timeout", REMOVAL),
+    ("entry_addrs", "is `seed_addr` here"),
+    ("ca_addr", INVITE),
+    ("use_ca", INVITE),
+    ("boot_nodes", "is `contacts` of `ifrit ca serve`"),
+];
+const NETWORK: &str = "is the network's, and no member changes it: `ifrit ca init` fixes it";
+const INTERVALS: &str = "is no setting: records travel when they change, and how fast follows from the network's Delta \
+                         (`ifrit ca init --delta`)";
+const PINGS: &str = "is no setting: how often members ping and how many misses accuse follows from the network's preset \
+                     and from the loss that is measured (`ifrit ca init --preset`)";
+const REMOVAL: &str =
+    "is no setting: an accused member always has 2 Delta to answer (`ifrit ca init --delta`)";
+const INVITE: &str = "is not needed: the invite in `join` says where the CA is; without one an identity is read from the \
+                      directory";
+
+settings! {
+    /// What an agent is told.
+    AgentSettings, variables "IFRIT_", about ABOUT, elsewhere ELSEWHERE;
+
+    "Who and where" {
+        /// Where it keeps key, certificate, state and control socket; made if missing. Needed. Nobody else may read it.
+        dir: PathBuf = PathBuf::new(), restart, like "\"/var/lib/ifrit\"";
+
+        /// An invite of `ifrit ca invite`; not looked at once it has enrolled. A secret: whoever holds it can become a member.
+        join: Option<Secret> = None, restart, like "\"ifrit1/...\"";
+
+        /// A member to begin with; repeat it for more. Adds to what the invite says. Names are looked up anew at every try,
+        /// for as long as none of them is a live member.
+        seed_addr: Vec<HostPort> = Vec::new(), live, like "[\"192.0.2.7:8301\", \"node2.example:8301\"]";
+
+        /// The one UDP socket; port 0 takes any free one.
+        listen: SocketAddr = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8301)), restart, like "\"[::]:8301\"";
+
+        /// Where the others reach it, if not at the address it listens on; up to 4. Port 0 stands for the one it listens on.
+        /// If it listens on every interface and nothing is said, it tells the address from which it reaches the CA or a seed.
+        advertise: Vec<SocketAddr> = Vec::new(), live, like "[\"203.0.113.5:8301\"]";
+    }
+
+    "Life" {
+        /// Leave the network when stopped by Ctrl-C or SIGTERM. Otherwise it stops without a word: started again soon, nobody
+        /// notices.
+        leave_on_stop: bool = false, live, like "true";
+
+        /// Record the run to a new file, for a replay: all that the member is told and a digest of what it does, no private
+        /// key. If the disk is too slow or full the record ends, the agent does not.
+        record: Option<PathBuf> = None, restart, like "\"node1.trace\"";
+    }
+
+    "Log" {
+        /// What is logged on stderr. `error`, `warn`, `info`, `debug` or `trace`, also per module: "warn,ifrit=debug". RUST_LOG
+        /// says the same.
+        log: LogFilter = LogFilter("info".to_owned()), live, like "\"debug\"";
+
+        /// How it is logged. `text`, or `json`: one object a line.
+        log_format: LogFormat = LogFormat::Text, restart, like "\"json\"";
+    }
+}
