@@ -108,6 +108,7 @@ impl Member {
             return; // of a link that is gone here
         };
         link.heard = now.mono;
+        self.counters.received.frame(bytes);
         let unpacked = unpack(bytes).ok_or(FrameError::Malformed);
         match unpacked.as_deref().map_err(|error| *error).and_then(Frame::decode) {
             Ok(Frame::Hello(hello)) => self.on_hello(from, hello, now),
@@ -129,6 +130,7 @@ impl Member {
         if !self.links.contains_key(&from) {
             return;
         }
+        self.counters.received.pings += bytes.len() as u64;
         let datagram = match Datagram::decode(bytes) {
             Ok(datagram) => datagram,
             Err(FrameError::Unknown) => {
@@ -149,6 +151,7 @@ impl Member {
                 self.own_due = Some(now.mono);
             }
             if let Some(rtt) = self.monitor.on_pong(&from, datagram.token, now, &params) {
+                self.counters.round_trips.add(rtt);
                 self.note_rtt(from, rtt);
             }
             // Of two peers that see a difference the pinger walks.

@@ -1,7 +1,7 @@
 //! What is remembered of each link and each dial (R10 to R13).
 
 use crate::{
-    action::HangUp,
+    action::{HangUp, Misbehaviour, Notice},
     certificate::Certificate,
     crypto::{Hash, ShortHash, hash},
     event::Lane,
@@ -11,6 +11,7 @@ use crate::{
         SERVED_MIN, SERVED_RATE,
     },
     member::Member,
+    outbox::Out,
     tags::HASH_FAILED,
     time::{Mono, Now},
     trie::Prefix,
@@ -346,6 +347,21 @@ impl Served {
 }
 
 impl Member {
+    /// Only what cannot be an accident: hang up, back off, say so (R10).
+    pub(crate) fn misbehaved(&mut self, peer: MemberId, kind: Misbehaviour, now: Mono) {
+        self.counters.misbehaved += 1;
+        self.out.push(Out::Notify(Notice::Misbehaviour { peer, kind }));
+        self.hang_up(peer, HangUp::Misbehaviour);
+        self.dials.back_off(peer, now);
+    }
+
+    pub(crate) fn hang_up(&mut self, member: MemberId, why: HangUp) {
+        if self.links.contains_key(&member) {
+            self.out.push(Out::HangUp { member, why });
+            self.on_link_down(member);
+        }
+    }
+
     /// R14: links of expired members are cut. A certificate that was renewed meanwhile holds for the link too.
     pub(crate) fn cut_expired_links(&mut self, now: Now) {
         let allowance = self.state.params.allowance;

@@ -1,7 +1,7 @@
 //! The state machine.
 
 use crate::{
-    action::{Action, HangUp, Misbehaviour, Notice, Persist, Why},
+    action::{Action, HangUp, Notice, Persist, Why},
     certificate::Certificate,
     clock::Jump,
     config::{Config, ConfigError, LocalIdentity, Stored},
@@ -15,7 +15,7 @@ use crate::{
     limits::{ADDRS_MAX, SIGNS_PER_EVENT, SNAPSHOT_EVERY, SNAPSHOT_FIRST, TAGS_MAX, VERIFIES_PER_EVENT},
     links::{Dials, Failed, Link, Served},
     monitor::Monitor,
-    outbox::{Out, Outbox},
+    outbox::{Out, Outbox, Tally},
     own::Own,
     params::NetworkParams,
     seed::{Rng, Seed},
@@ -77,6 +77,7 @@ pub struct Member {
     pub(crate) jump: Jump,
     pub(crate) out: Outbox,
     digest: Hash,
+    pub(crate) digest_since: Mono,
     pub(crate) rng: Rng,
     pub(crate) counters: Counters,
     /// Counts records that were new here: walks are charged by it (R13).
@@ -193,6 +194,7 @@ impl Member {
             gossip: Gossip::default(),
             out: Outbox::default(),
             digest: [0; 32],
+            digest_since: now.mono,
             jump: Jump::default(),
             rng,
             counters: Counters { signed: 1, ..Counters::default() },
@@ -280,7 +282,8 @@ impl Member {
 
     /// What happened so far.
     pub fn counters(&self) -> Counters {
-        self.counters
+        let Tally { sent, told, hung_up } = self.out.tally();
+        Counters { sent, told, hung_up, ..self.counters }
     }
 
     /// R4: a stretch in which the own loop did not run counts for no age, and a late monitor holds its fire.
@@ -483,7 +486,10 @@ impl Member {
             self.out.push(Out::Notify(notice));
         }
         self.flush_gossip(now);
-        self.digest = self.state.trie.settle(&self.state.roster);
+        let digest = self.state.trie.settle(&self.state.roster);
+        if core::mem::replace(&mut self.digest, digest) != digest {
+            self.digest_since = now.mono;
+        }
     }
 
     /// The earliest moment at which time alone brings work.
@@ -545,21 +551,6 @@ impl Member {
         if let Some(link) = self.links.get_mut(&member) {
             let queued = &mut link.queued[lane as usize];
             *queued = queued.saturating_sub(bytes as usize);
-        }
-    }
-
-    /// Only what cannot be an accident: hang up, back off, say so (R10).
-    pub(crate) fn misbehaved(&mut self, peer: MemberId, kind: Misbehaviour, now: Mono) {
-        self.counters.misbehaved += 1;
-        self.out.push(Out::Notify(Notice::Misbehaviour { peer, kind }));
-        self.hang_up(peer, HangUp::Misbehaviour);
-        self.dials.back_off(peer, now);
-    }
-
-    pub(crate) fn hang_up(&mut self, member: MemberId, why: HangUp) {
-        if self.links.contains_key(&member) {
-            self.out.push(Out::HangUp { member, why });
-            self.on_link_down(member);
         }
     }
 

@@ -51,6 +51,52 @@ struct Watch {
     escalated: bool,
     /// Whether it answered in time when it showed life last; unknown while one that did may be dead (R8).
     answered: Option<bool>,
+    /// How long its pongs took.
+    trip: RoundTrip,
+}
+
+/// How long the pongs of a watched member took since it is watched, for operators: no verdict looks at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoundTrip {
+    /// How many came.
+    pub count: u64,
+    /// The last.
+    pub last: Duration,
+    /// The mean, the last eight weighing most.
+    pub mean: Duration,
+    /// The shortest.
+    pub least: Duration,
+    /// The longest.
+    pub most: Duration,
+}
+
+impl RoundTrip {
+    fn add(&mut self, took: Duration) {
+        if self.count == 0 {
+            *self = Self { count: 0, last: took, mean: took, least: took, most: took };
+        }
+        self.count += 1;
+        self.last = took;
+        self.mean = self.mean - self.mean / 8 + took / 8;
+        (self.least, self.most) = (self.least.min(took), self.most.max(took));
+    }
+}
+
+/// How the pings of one watched member do, for operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Watched {
+    /// Who.
+    pub id: MemberId,
+    /// The rings on which it is watched.
+    pub rings: Mask,
+    /// How long its pongs took.
+    pub round_trip: RoundTrip,
+    /// Pings missed since the last pong.
+    pub misses: u32,
+    /// The share of pings lost of late, in parts per million; before any, what the network's parameters assume.
+    pub loss_ppm: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -163,6 +209,7 @@ impl Monitor {
                 gray: false,
                 escalated: false,
                 answered: None,
+                trip: RoundTrip::default(),
             };
             let watch = self.watched.entry(id).or_insert_with(fresh);
             self.queue.remove(&(watch.at(), id));
@@ -293,7 +340,9 @@ impl Monitor {
         watch.next = next_turn(params, id, watch.rings, watch.enabled, now);
         self.queue.insert((watch.at(), *id));
         sample(&mut self.losses, *id, false, params);
-        Some(now.mono.since(pending.sent))
+        let took = now.mono.since(pending.sent);
+        watch.trip.add(took);
+        Some(took)
     }
 
     /// A sign of life: the peer acknowledged what was sent after the ping.
@@ -328,6 +377,17 @@ impl Monitor {
             }
             self.queue.insert((watch.at(), *id));
         }
+    }
+
+    /// How the pings of everybody watched do.
+    pub(crate) fn watched(&self, assumed_ppm: u32) -> impl Iterator<Item = Watched> + '_ {
+        self.watched.iter().map(move |(id, watch)| Watched {
+            id: *id,
+            rings: watch.rings,
+            round_trip: watch.trip,
+            misses: watch.misses,
+            loss_ppm: self.losses.get(id).copied().unwrap_or(assumed_ppm),
+        })
     }
 
     /// R8: what the last pings came to. Gray members are known to answer badly: they count for nothing.
@@ -485,6 +545,7 @@ mod tests {
                 gray,
                 escalated,
                 answered,
+                trip: RoundTrip::default(),
             };
             let mut monitor = Monitor::new();
             monitor.watched.insert(MemberId([1; 32]), watch);

@@ -2,6 +2,7 @@
 
 use crate::{
     action::{Action, HangUp, Notice, Persist, Why},
+    counters::{HungUp, Told, Traffic},
     event::Lane,
     id::MemberId,
     time::Mono,
@@ -32,11 +33,33 @@ pub(crate) struct Outbox {
     /// The last one lent out.
     lent: Option<Out>,
     bytes: usize,
+    tally: Tally,
+}
+
+/// What has passed, for [`Counters`](crate::counters::Counters).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) sent: Traffic,
+    pub(crate) told: Told,
+    pub(crate) hung_up: HungUp,
+}
+
+impl Tally {
+    fn count(&mut self, out: &Out) {
+        match out {
+            Out::Datagram { bytes, .. } => self.sent.pings += bytes.len() as u64,
+            Out::Frame { bytes, .. } => self.sent.frame(bytes),
+            Out::HangUp { why, .. } => self.hung_up.count(*why),
+            Out::Notify(notice) => self.told.count(notice),
+            Out::Dial { .. } | Out::DialSeed { .. } | Out::Persist { .. } => {}
+        }
+    }
 }
 
 impl Outbox {
     pub(crate) fn push(&mut self, out: Out) {
         self.bytes += cost(&out);
+        self.tally.count(&out);
         self.queue.push_back(out);
     }
 
@@ -46,6 +69,10 @@ impl Outbox {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// The next action, lent until the next call; `Wait` when there is none.

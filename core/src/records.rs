@@ -404,14 +404,22 @@ impl Member {
     fn take_accusation(&mut self, from: MemberId, accused: MemberId, bytes: &[u8], now: Now) -> Fate {
         let accusation = match Accusation::parse(bytes, &self.network) {
             Ok(accusation) if accusation.accused == accused => accusation,
-            Err(AccusationError::NewerVersion | AccusationError::OtherNetwork) => return Fate::Refused,
-            Ok(_) | Err(AccusationError::Malformed) => return self.bad(from, Misbehaviour::Malformed, now),
+            Err(AccusationError::NewerVersion | AccusationError::OtherNetwork) => {
+                self.counters.charges.foreign += 1;
+                return Fate::Refused;
+            }
+            Ok(_) | Err(AccusationError::Malformed) => {
+                self.counters.charges.malformed += 1;
+                return self.bad(from, Misbehaviour::Malformed, now);
+            }
         };
         self.state.enter(now.mono);
         if accused == self.me {
             return self.take_charge(from, accusation, now);
         }
-        match self.state.consider(&accusation) {
+        let considered = self.state.consider(&accusation);
+        self.counters.charges.considered(considered);
+        match considered {
             Consider::Fresh => {}
             Consider::Farther => {
                 mark!(R2Farther);
@@ -438,8 +446,10 @@ impl Member {
         let Some(accuser) = self.state.roster.by_id(&accusation.accuser) else { return Fate::Refused };
         let key = accuser.certificate.key();
         if !self.verify(&key, accusation.signed()) {
+            self.counters.charges.bad_signature += 1;
             return self.bad(from, Misbehaviour::BadSignature, now);
         }
+        self.counters.charges.taken += 1;
         let accusation = self.store.accusation(accusation);
         self.state.accuse(accusation, now.mono);
         self.gossip.announce_later(accused, now.mono, self.state.params.delta);
@@ -452,17 +462,21 @@ impl Member {
         if !late && !self.own.is_news(&accusation, &self.state) {
             // R3: one that is held may have become answerable by time alone, and others hold it valid by now.
             self.own_due = Some(now.mono);
+            self.counters.charges.duplicate += 1;
             return Fate::Duplicate;
         }
         let Some(accuser) = self.state.roster.by_id(&accusation.accuser) else {
+            self.counters.charges.unknown_accuser += 1;
             let id = brief(&accusation.accuser);
             self.want(&from, Want::stranger(id, false));
             return Fate::Refused;
         };
         let key = accuser.certificate.key();
         if !self.verify(&key, accusation.signed()) {
+            self.counters.charges.bad_signature += 1;
             return self.bad(from, Misbehaviour::BadSignature, now);
         }
+        self.counters.charges.of_me += 1;
         let accusation = self.store.accusation(accusation);
         self.state.notices.push(Notice::AccusedMyself { accusation: Arc::clone(&accusation) });
         if late {

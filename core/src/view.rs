@@ -15,6 +15,8 @@ use crate::{
 use alloc::{sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
+pub use crate::monitor::{RoundTrip, Watched};
+
 /// How a member stands in a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
@@ -130,6 +132,12 @@ impl View<'_> {
         self.0.digest()
     }
 
+    /// Since when it has been so: how old the view is, on this member's clock. In a quiet network that is the age of the last
+    /// note that was renewed.
+    pub fn digest_since(&self) -> Mono {
+        self.0.digest_since
+    }
+
     /// How many are live, oneself included.
     pub fn live(&self) -> usize {
         self.0.state.live()
@@ -195,6 +203,11 @@ impl View<'_> {
     pub fn agrees_with(&self, id: &MemberId) -> Option<bool> {
         let link = self.0.links.get(id).filter(|_| self.0.monitor.neighbours.contains(id))?;
         Some(link.shown? == ShortHash::from(self.digest()))
+    }
+
+    /// Everybody that this member watches, and how their pings do, by id.
+    pub fn watched(&self) -> impl Iterator<Item = Watched> + '_ {
+        self.0.monitor.watched(self.0.state.params.loss_ppm)
     }
 
     /// Members with a link that is up.

@@ -68,4 +68,27 @@ pub struct Counters {
     pub broadcasts_in: u64,
     /// Times that a relay gave what is no broadcast, or has no valid signature.
     pub broadcast_garbage: u64,
+    /// Bytes of requests, of gossip of the application and of the answers to either, received.
+    pub request_bytes_in: u64,
+    /// The same, sent.
+    pub request_bytes_out: u64,
+    /// Bytes of message streams received.
+    pub stream_bytes_in: u64,
+    /// The same, sent.
+    pub stream_bytes_out: u64,
+    /// Bytes of broadcasts and of asking for them, received.
+    pub broadcast_bytes_in: u64,
+    /// The same, sent.
+    pub broadcast_bytes_out: u64,
+}
+
+/// Something that waits, and how much of it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// What.
+    pub name: &'static str,
+    /// How much of it there is.
+    pub depth: usize,
+    /// The most that there may be.
+    pub limit: usize,
 }

@@ -21,6 +21,7 @@
 //! | [`node`] | [`Node`](node::Node): everything of one member behind two calls | a socket, a timer, both clocks |
 //! | [`app`] | requests, message streams, broadcast: what each promises, and its errors | nothing: reached through `Node` |
 //! | [`history`] | what `explain` tells: transitions and evidence | nothing |
+//! | [`counters`], [`offenders`] | numbers for operators | nothing: reached through `Node` |
 //! | [`identity`] | key, certificate, root; as files of mode 0600 | a directory |
 //! | [`store`] | epochs and the last view, safe against half-written files; one process per directory | a directory |
 //! | [`invite`], [`enrol`] | from one line of text to an identity, over HTTPS with a pinned root | a thread that may block |
@@ -58,6 +59,7 @@ pub mod identity;
 pub mod invite;
 pub mod limits;
 pub mod node;
+pub mod offenders;
 pub mod store;
 
 mod file;

@@ -156,5 +156,10 @@ pub const TURN_BYTES: usize = 256 * 1024;
 pub const REFUSED_RETRY: Duration = Duration::from_millis(5);
 /// Addresses of one seed that are tried.
 pub const SEED_ADDRS_MAX: usize = 8;
+/// A line that others can cause at will is logged once in this time, with how many were not: a flood must not fill a disk.
+pub const LOG_EVERY: Duration = Duration::from_secs(10);
+/// Peers whose offences are counted one by one: as many lines as a person reads, and as many series as a store of metrics
+/// bears of every member.
+pub const OFFENDERS_MAX: usize = 32;
 /// Bytes of a recorded run that wait to be taken: a disk that stalls for seconds under full traffic. More is a gap.
 pub const RECORD_WAITING_MAX: usize = 4 * 1024 * 1024;

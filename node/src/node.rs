@@ -1,5 +1,6 @@
 //! One member: the core, its links and its requests, behind two calls.
 
+mod figures;
 mod seeds;
 mod streams;
 #[cfg(test)]
@@ -12,7 +13,6 @@ use crate::{
         App, BroadcastError, Failure, Pen, RequestError, RequestId, RequestToken, StreamError, StreamId,
         Verdict,
     },
-    counters::Counters,
     crypto::RingVerifier,
     history::History,
     identity::Identity,
@@ -466,11 +466,6 @@ impl Node {
     /// The last transitions with their evidence.
     pub fn history(&self) -> &History {
         &self.history
-    }
-
-    /// What has been done so far.
-    pub fn counters(&self) -> Counters {
-        self.links.counters
     }
 
     /// Asks `to`. Exactly one [`NodeEvent::Reply`] follows, at the latest after `timeout`.

@@ -235,7 +235,6 @@ impl App {
     }
 
     /// Bytes held for requests that arrive or are worked on, and for answers.
-    #[cfg(test)]
     pub(super) fn held(&self) -> (usize, usize) {
         (self.incoming.bytes, self.incoming.answers)
     }
@@ -254,7 +253,10 @@ impl App {
         while *written < message.len() {
             match links.write(stream, &message[*written..]) {
                 Ok(0) => return,
-                Ok(more) => *written += more,
+                Ok(more) => {
+                    *written += more;
+                    links.counters.request_bytes_out += more as u64;
+                }
                 Err(_) => return self.drop_request(token, stream, links),
             }
         }

@@ -223,6 +223,7 @@ impl App {
             Half::Ending => (0, Read::Finished),
             _ => links.read_all(key, max, into),
         };
+        links.counters.stream_bytes_in += read as u64;
         if read > 0 {
             if outcome == Read::Finished {
                 stream.receiving = Half::Ending;

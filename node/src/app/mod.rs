@@ -319,6 +319,11 @@ impl App {
         self.events.pop_front()
     }
 
+    /// Requests of this member without an end, bytes of others' requests, and bytes of broadcasts that are kept.
+    pub(crate) fn load(&self) -> (usize, usize, usize) {
+        (self.out.len(), self.held().0, self.relay.casts.kept())
+    }
+
     /// When [`App::wake`] has something to do.
     pub(crate) fn deadline(&self) -> Option<Mono> {
         let all = [
@@ -380,8 +385,16 @@ impl App {
         let (key, owner) = self.streams.next_readable()?;
         let read = match owner {
             Some(Owner::Unnamed(from)) => self.read_type(now, from, key, links, view),
-            Some(Owner::Out(id)) => self.read_reply(now, id, key, budget, links),
-            Some(Owner::In(token)) => self.read_request(token, key, budget, links, view),
+            Some(Owner::Out(id)) => {
+                let read = self.read_reply(now, id, key, budget, links);
+                links.counters.request_bytes_in += read as u64;
+                read
+            }
+            Some(Owner::In(token)) => {
+                let read = self.read_request(token, key, budget, links, view);
+                links.counters.request_bytes_in += read as u64;
+                read
+            }
             Some(Owner::Messages(id)) => {
                 self.messages_readable(id);
                 0

@@ -76,6 +76,11 @@ impl Outgoing {
         Some(self.deadlines.first()?.0)
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.requests.len()
+    }
+
     /// Whether there is room for a request.
     fn admit(&self, body: &[u8]) -> Result<(), RequestError> {
         if body.len() > REQUEST_MAX {

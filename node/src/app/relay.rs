@@ -15,6 +15,7 @@ use crate::{
     limits::{BROADCAST_CHECK_COST, BROADCAST_DEAF_MAX},
     link::{LinkKey, Links, Read, Reset, StreamKey},
     node::NodeEvent,
+    offenders::Offence,
 };
 use ifrit_core::{
     broadcast::Message,
@@ -191,6 +192,7 @@ impl App {
                 return 0;
             }
         };
+        links.counters.broadcast_bytes_in += read as u64;
         let mut checks = 0;
         while let Some(line) = self.relay.line(&from, key) {
             match line.inlet.next() {
@@ -201,6 +203,7 @@ impl App {
                 Ok(None) => break,
                 Err(_) => {
                     links.counters.broadcast_garbage += 1;
+                    links.offenders.record(from, Offence::Broadcast);
                     self.hang_up(now, from, links, view);
                     self.relay.barred.insert(from, now.mono + BROADCAST_DEAF_MAX);
                     break;
@@ -260,6 +263,7 @@ impl App {
             Told::Garbage { relay } => {
                 tracing::debug!(%relay, "gave a broadcast without a valid signature");
                 links.counters.broadcast_garbage += 1;
+                links.offenders.record(relay, Offence::Broadcast);
                 return;
             }
         };

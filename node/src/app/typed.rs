@@ -66,7 +66,16 @@ impl Streams {
             }
             stream.tag = None;
         }
-        links.write(key, bytes)
+        let owner = stream.owner;
+        let written = links.write(key, bytes)?;
+        let sum = match owner {
+            Owner::Out(_) | Owner::In(_) => &mut links.counters.request_bytes_out,
+            Owner::Messages(_) => &mut links.counters.stream_bytes_out,
+            Owner::Relay(_) => &mut links.counters.broadcast_bytes_out,
+            Owner::Unnamed(_) => return Ok(written), // nobody writes to those
+        };
+        *sum += written as u64;
+        Ok(written)
     }
 
     /// Whether its first byte is written: before that it cannot be finished.

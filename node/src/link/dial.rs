@@ -35,6 +35,11 @@ impl Dials {
         self.waiting.retain(|(target, _)| *target != Target::Member(*member));
     }
 
+    /// How many wait, and how many have no end yet.
+    pub(super) fn load(&self) -> (usize, usize) {
+        (self.waiting.len(), self.open)
+    }
+
     /// Forgets what waits.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();

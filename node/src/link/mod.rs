@@ -14,6 +14,7 @@
 mod deadline;
 mod dial;
 mod event;
+mod gate;
 mod hole;
 mod lane;
 mod one;
@@ -34,11 +35,17 @@ use self::{
     deadline::Deadlines,
     dial::Dials,
     event::Close,
+    gate::Gate,
     one::{Link, Stage},
     pick::Peer,
     setup::Setup,
 };
-use crate::{counters::Counters, identity::Identity, limits::*};
+use crate::{
+    counters::{Counters, Queue},
+    identity::Identity,
+    limits::*,
+    offenders::Offenders,
+};
 use bytes::BytesMut;
 use ifrit_core::{
     action::HangUp,
@@ -85,7 +92,11 @@ pub(crate) struct Links {
     /// Lanes whose frame the core refused.
     stalled: Vec<(LinkKey, Lane)>,
     scratch: Vec<u8>,
+    /// For what strangers can have logged at will.
+    gates: [Gate; 2],
     pub(crate) counters: Counters,
+    /// Whoever broke the rules, here or in what links carry.
+    pub(crate) offenders: Offenders,
 }
 
 impl std::fmt::Debug for Links {
@@ -127,7 +138,9 @@ impl Links {
             readable: Default::default(),
             stalled: Vec::new(),
             scratch: Vec::new(),
+            gates: Default::default(),
             counters: Counters::default(),
+            offenders: Offenders::default(),
         })
     }
 
@@ -304,6 +317,19 @@ impl Links {
     /// Whether a lane may have something to read.
     pub(crate) fn has_readable(&self, lane: Lane) -> bool {
         !self.readable[lane as usize].is_empty()
+    }
+
+    /// What waits here.
+    pub(crate) fn queues(&self) -> [Queue; 6] {
+        let (waiting, open) = self.dials.load();
+        [
+            Queue { name: "links", depth: self.endpoint.open_connections(), limit: LINKS_MAX },
+            Queue { name: "handshakes of others", depth: self.half_open, limit: HALF_OPEN_MAX },
+            Queue { name: "dials that wait", depth: waiting, limit: DIALS_WAITING_MAX },
+            Queue { name: "dials", depth: open, limit: DIALS_SILENT_MAX },
+            Queue { name: "pings received", depth: self.pings_waiting, limit: PINGS_WAITING_MAX },
+            Queue { name: "packets to send", depth: self.packets.len(), limit: PACKETS_WAITING_MAX },
+        ]
     }
 
     /// This member.

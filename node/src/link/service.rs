@@ -1,7 +1,7 @@
 //! What happens to one link: quinn's events in, packets out, its end.
 
 use super::{Close, Frame, Link, LinkEvent, LinkKey, Links, Stage, StreamKey, lane::Broken, one::Side};
-use crate::limits::*;
+use crate::{limits::*, offenders::Offence};
 use bytes::Bytes;
 use ifrit_core::event::Lane;
 use quinn_proto::{ConnectionError, Dir, Event, Incoming, StreamEvent};
@@ -62,7 +62,7 @@ impl Links {
         match event {
             Event::Connected => self.connected(slot, at),
             Event::ConnectionLost { reason } => {
-                self.log_loss(slot, &reason);
+                self.log_loss(slot, at, &reason);
                 self.lost(slot);
             }
             Event::DatagramReceived => self.pings(slot, at),
@@ -191,20 +191,26 @@ impl Links {
         }
     }
 
-    /// Says why, to people: a dial or an accepted handshake that fails is how a wrong certificate or clock shows.
-    fn log_loss(&self, slot: usize, reason: &ConnectionError) {
+    /// Says why, to people: a dial or an accepted handshake that fails is how a wrong certificate or clock shows. A stranger
+    /// can begin as many as it likes: of each kind one per [`LOG_EVERY`] is told at info, with how many were not.
+    fn log_loss(&mut self, slot: usize, at: Instant, reason: &ConnectionError) {
         let Some(link) = &self.slots[slot] else { return };
         let addr = link.conn.remote_address();
-        match (link.stage, link.accepted()) {
-            (Stage::Handshake, true) => tracing::info!(%addr, %reason, "a handshake from there failed"),
-            (Stage::Handshake | Stage::Unconfirmed, false) => tracing::info!(%addr, %reason, "a dial failed"),
-            _ => tracing::debug!(%addr, member = ?link.member, %reason, "link lost"),
+        let (gate, what) = match (link.stage, link.accepted()) {
+            (Stage::Handshake, true) => (0, "a handshake from there failed"),
+            (Stage::Handshake | Stage::Unconfirmed, false) => (1, "a dial failed"),
+            _ => return tracing::debug!(%addr, member = ?link.member, %reason, "link lost"),
+        };
+        match self.gates[gate].pass(at) {
+            Some(untold) => tracing::info!(%addr, %reason, untold, "{what}"),
+            None => tracing::debug!(%addr, %reason, "{what}"),
         }
     }
 
     fn malformed(&mut self, slot: usize, at: Instant) {
         self.counters.malformed += 1;
         let member = self.slots[slot].as_ref().and_then(|link| link.member);
+        member.into_iter().for_each(|member| self.offenders.record(member, Offence::Framing));
         tracing::warn!(?member, "this member breaks the framing: its link is closed");
         self.lose(slot, at, Close::Malformed);
     }

@@ -4,9 +4,10 @@ use super::{Node, NodeEvent, Pending, Save, WaitFor};
 use crate::{
     limits::{REFUSED_RETRY, TURN_BYTES},
     link::{Frame, LinkEvent},
+    offenders::Offence,
 };
 use ifrit_core::{
-    action::{Action, HangUp, Persist},
+    action::{Action, HangUp, Notice, Persist},
     event::{Command, Event, Lane, Refused},
     id::MemberId,
     member::Member,
@@ -240,6 +241,9 @@ impl Node {
                 }
                 Action::Notify(notice) => {
                     self.history.record(now, &notice);
+                    if let Notice::Misbehaviour { peer, kind } = notice {
+                        self.links.offenders.record(peer, Offence::Core(kind));
+                    }
                     self.pending.push_back(Pending::Notify(NodeEvent::Member(notice)));
                 }
                 Action::Wait { until, why } => {

@@ -124,6 +124,11 @@ impl Broadcasts {
         }
     }
 
+    /// Bytes kept for others.
+    pub(crate) fn kept(&self) -> usize {
+        self.held.bytes()
+    }
+
     /// Says `bytes` to everybody and gives its number, or when there is room again. `run` is one epoch of this run and
     /// counts the first time only.
     pub(crate) fn publish(

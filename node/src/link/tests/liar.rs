@@ -51,6 +51,8 @@ fn a_lane_that_is_opened_twice_ends_the_link() {
     open(&mut world, Dir::Uni, &[Lane::Records as u8]).expect("credit");
     world.until(|world| world.end(2).ups(id(1)) == [true, false]);
     assert_eq!(world.end(2).links.counters.malformed, 1);
+    let offenders: Vec<_> = world.end(2).links.offenders.iter().collect();
+    assert_eq!(offenders, [(&id(1), crate::offenders::Offence::Framing, 1)]);
 }
 
 #[test]
