@@ -10,7 +10,7 @@ use crate::{
     params::Params,
     shared::Shared,
     state::{Ix, Standing},
-    time::Mono,
+    time::{Mono, Wall},
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::net::SocketAddr;
@@ -37,6 +37,10 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Live, Self::Accused, Self::Down, Self::Gray, Self::Left, Self::Expired, Self::Revoked];
+
     /// Live or accused: a member of the live view.
     pub fn is_live(self) -> bool {
         matches!(self, Self::Live | Self::Accused)
@@ -148,6 +152,14 @@ impl View<'_> {
         self.0.state.roster.len()
     }
 
+    /// How many stand in each of [`State::ALL`], oneself included. O(N), no allocation.
+    pub fn tally(&self) -> [usize; State::ALL.len()] {
+        self.0.state.roster.iter().fold([0; State::ALL.len()], |mut tally, (_, ix)| {
+            tally[self.standing(ix) as usize] += 1;
+            tally
+        })
+    }
+
     /// All members with a note in lease, oneself included, by id. O(N).
     pub fn members(&self) -> impl Iterator<Item = MemberView> + '_ {
         self.0.state.roster.iter().map(|(_, ix)| self.show(ix))
@@ -171,6 +183,11 @@ impl View<'_> {
     /// The certificate of a member.
     pub fn certificate(&self, id: &MemberId) -> Option<&[u8]> {
         self.0.state.roster.by_id(id).map(|peer| peer.certificate.der())
+    }
+
+    /// When a member's certificate ends. O(log N).
+    pub fn certificate_end(&self, id: &MemberId) -> Option<Wall> {
+        self.0.state.roster.by_id(id).map(|peer| peer.certificate.not_after)
     }
 
     /// The key of a member's certificate. O(log N).

@@ -1,5 +1,9 @@
 //! The command line.
 
+mod look;
+
+pub(crate) use look::MetricsArgs;
+
 use crate::ca_args::{CaInvitesArgs, CaListArgs, CaLogArgs, CaUninviteArgs};
 use crate::settings::{Flags, agent::AgentSettings, ca::CaSettings};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -49,6 +53,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Print events as they happen.
     Monitor(MonitorArgs),
+    /// Print what a running agent counts, or the list of all metrics.
+    Metrics(MetricsArgs),
     /// Send a text to a member and print its reply.
     Send(SendArgs),
     /// Make a running agent leave the network and stop.
@@ -190,6 +196,7 @@ Examples:
   ifrit agent --dir node1                               run again; needs no CA
   ifrit agent --dir node2 --listen 0.0.0.0:0 --join INVITE --seed-addr 192.0.2.7:8301
   ifrit agent --dir node1 --advertise 203.0.113.5:8301  behind a NAT
+  ifrit agent --dir node1 --metrics 8390                figures for Prometheus on loopback
   ifrit agent --write-config > ifrit.toml               all settings, each with its documentation
   ifrit agent --config ifrit.toml                       kill -HUP reads it again
 

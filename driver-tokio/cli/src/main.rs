@@ -6,6 +6,7 @@
 //!  │ args ──► demo                     a whole network in one process                       │  you are here
 //!  │          ca_commands, ca_service  the CA: HTTPS, and a control socket in its directory │
 //!  │          agent                    one member; control::server answers the tools        │
+//!  │          observe                  figures for Prometheus, /healthz and /readyz            │
 //!  │          tools                    members, explain, monitor, send, leave: ask an agent │
 //!  │ rows, render, output              what is printed, as text or as JSON lines            │
 //!  ├────────────────────────────────────────────────────────────────────────────────────────┤
@@ -27,6 +28,7 @@ mod control;
 mod demo;
 mod error;
 mod logging;
+mod observe;
 mod output;
 mod render;
 mod rows;
@@ -64,6 +66,7 @@ fn run(command: Command, out: Out) -> anyhow::Result<()> {
         Command::Members(args) => tools::members(&args, out),
         Command::Explain(args) => tools::explain(&args, out),
         Command::Monitor(args) => tools::monitor(&args, out),
+        Command::Metrics(args) => tools::metrics(&args, out),
         Command::Send(args) => tools::send(&args, out),
         Command::Leave(args) => tools::leave(&args, out),
     }

@@ -1,8 +1,9 @@
 //! Rows as text for people.
 
 use crate::{
+    observe::list::Metric,
     output::{BAD, BOLD, DIM, GOOD, WARN, paint, span_ms},
-    rows::{AccusationRow, EventRow, ExplainRow, MemberRow, PastRow, WatcherRow},
+    rows::{AccusationRow, EventRow, ExplainRow, FigureRow, MemberRow, PastRow, WatcherRow},
 };
 use anstyle::Style;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -158,6 +159,20 @@ pub(crate) fn event(row: &EventRow) -> String {
     let at = at.map(|at| humantime::format_rfc3339_millis(at).to_string()).unwrap_or_default();
     let member = row.member.as_deref().map(short).unwrap_or_default();
     format!("{} {member:<SHORT$} {}", paint(DIM, at), what(row))
+}
+
+/// A line of `ifrit metrics`.
+pub(crate) fn figure(row: &FigureRow) -> String {
+    let labels: Vec<_> = row.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{} {} {}", row.name, paint(DIM, labels.join(" ")), row.value)
+}
+
+/// An entry of `ifrit metrics --list`.
+pub(crate) fn metric(metric: &Metric) -> String {
+    let labels = if metric.labels.is_empty() { String::new() } else { format!(" by {}", metric.labels) };
+    let unit = if metric.unit.is_empty() { String::new() } else { format!(" in {}", metric.unit) };
+    let name = paint(BOLD, metric.full_name());
+    format!("{name}\n  {}{unit}{labels}: {}", metric.kind.name(), metric.help)
 }
 
 fn what(row: &EventRow) -> String {

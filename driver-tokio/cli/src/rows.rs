@@ -10,7 +10,7 @@ use ifrit_core::{
 use ifrit_node::history::Transition;
 use ifrit_tokio::Explained;
 use serde::{Deserialize, Serialize};
-use std::{fmt::Write, net::SocketAddr};
+use std::{collections::BTreeMap, fmt::Write, net::SocketAddr};
 
 /// A member as the agent sees it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -162,6 +162,15 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// One value of a metric: see METRICS.md.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct FigureRow {
+    pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) value: f64,
 }
 
 /// Something that happened to a member some time ago.

@@ -1,11 +1,12 @@
 //! The commands that look into a running agent.
 
 use crate::{
-    args::{ExplainArgs, LeaveArgs, MembersArgs, MonitorArgs, SendArgs},
+    args::{ExplainArgs, LeaveArgs, MembersArgs, MetricsArgs, MonitorArgs, SendArgs},
     control::{
         Ask, Tell,
         client::{ANSWER_TIMEOUT, ask},
     },
+    observe::list,
     output::{GOOD, Out, harmless, paint, span},
     render,
 };
@@ -46,6 +47,31 @@ pub(crate) fn monitor(args: &MonitorArgs, out: Out) -> anyhow::Result<()> {
             Some(_) => return unexpected(),
         }
     }
+}
+
+pub(crate) fn metrics(args: &MetricsArgs, out: Out) -> anyhow::Result<()> {
+    let Some(dir) = &args.dir else { return list_metrics(args, out) };
+    let mut answers = ask(dir, &Ask::Metrics, Some(ANSWER_TIMEOUT))?;
+    while let Some(tell) = answers.next()? {
+        match tell {
+            Tell::Figure(row) => out.print(&row, render::figure(&row))?,
+            _ => return unexpected(),
+        }
+    }
+    Ok(())
+}
+
+fn list_metrics(args: &MetricsArgs, out: Out) -> anyhow::Result<()> {
+    if args.markdown {
+        return out.text(list::page().trim_end());
+    }
+    for metric in list::METRICS {
+        let (name, kind, unit) = (metric.full_name(), metric.kind.name(), metric.unit);
+        let line =
+            json!({ "name": name, "type": kind, "unit": unit, "labels": metric.labels, "help": metric.help });
+        out.print(&line, render::metric(metric))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn send(args: &SendArgs, out: Out) -> anyhow::Result<()> {

@@ -18,6 +18,8 @@ fn false_accuser() {
 fn chain_accuser() {
     let mut world = bears("chain-accuser", "", s(4));
     assert!(sum(&world, |counters| counters.refusals) > 1000, "most of its words count nowhere");
+    assert!(sum(&world, |counters| counters.charges.blocked) > 100, "for members between are not out");
+    assert!(sum(&world, |counters| counters.charges.of_me) > 5);
     assert!(sum(&world, |counters| counters.rebuttals) > 5);
     notices_a_crash(&mut world, 2);
 }
@@ -56,6 +58,7 @@ fn accusation_replayer() {
     assert!(answers > 0 && deeds(&world).said > 100);
     assert_eq!(sum(&world, |counters| counters.rebuttals), answers, "an old word asks for no answer");
     assert!(sum(&world, |counters| counters.duplicates) > duplicates + 100);
+    assert!(sum(&world, |counters| counters.charges.stale) > 100, "its epoch is over");
     unharmed(&world);
 }
 

@@ -10,6 +10,7 @@ use crate::{
     args::AgentArgs,
     control::server::{self, LeaveAsked},
     logging::Logging,
+    observe::{http, serve},
     output::{BOLD, Out, paint},
     settings::{self, Loaded, Reload, agent::AgentSettings},
     signals::{Hangups, Signals},
@@ -20,6 +21,7 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::{
     sync::{mpsc, watch},
+    task::JoinSet,
     time::timeout,
 };
 
@@ -55,11 +57,15 @@ async fn live(
     out: Out,
 ) -> anyhow::Result<()> {
     let (mut signals, hangups) = (Signals::new()?, Hangups::new()?);
+    let (tell_of, started) = watch::channel(None);
+    // Before the member: a wrong address must not cost an invite. Ends with this function.
+    let _shown = show(&settings, started).await?;
     let starting = start(&settings);
     let client = tokio::select! {
         client = starting => client?,
         () = signals.next() => bail!("stopped before it had started"),
     };
+    let _ = tell_of.send(Some(client.clone()));
     let (listener, socket) = server::bind(&settings.dir)?;
     client.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     tell_started(&client, &settings, out)?;
@@ -90,6 +96,17 @@ async fn live(
         End::Leave(asked) => leave_as_asked(&client, asked, out).await,
         End::Died => bail!("the member has stopped by itself: see the log"),
     }
+}
+
+/// Serves what the agent shows of itself over HTTP, if anything.
+async fn show(settings: &AgentSettings, started: serve::Started) -> anyhow::Result<JoinSet<()>> {
+    let mut shown = JoinSet::new();
+    if let Some(addr) = settings.metrics {
+        let listener = http::bind(addr.0, "--metrics").await?;
+        tracing::info!("figures are at http://{}/metrics", listener.local_addr()?);
+        shown.spawn(serve::figures(listener, started));
+    }
+    Ok(shown)
 }
 
 enum End {

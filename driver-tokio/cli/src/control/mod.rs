@@ -6,7 +6,7 @@
 pub(crate) mod client;
 pub(crate) mod server;
 
-use crate::rows::{EventRow, ExplainRow, MemberRow};
+use crate::rows::{EventRow, ExplainRow, FigureRow, MemberRow};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,8 @@ pub(crate) enum Ask {
         /// How long to wait for the reply.
         timeout_ms: u64,
     },
+    /// All figures.
+    Metrics,
     /// Leave the network and stop.
     Leave,
 }
@@ -53,6 +55,8 @@ pub(crate) enum Tell {
     Event(EventRow),
     /// The reply of a member.
     Reply(Reply),
+    /// One figure.
+    Figure(FigureRow),
     /// The end.
     Done,
     /// It did not work; the end.

@@ -1,7 +1,11 @@
 //! The agent's end.
 
 use super::{ASK_MAX, Ask, Reply, Tell, socket_path};
-use crate::{agent::questions, rows::EventRow};
+use crate::{
+    agent::questions,
+    observe::{encode, sample::Sample},
+    rows::EventRow,
+};
 use anyhow::{Context, bail};
 use ifrit_tokio::{Client, Event};
 use std::{
@@ -148,6 +152,7 @@ async fn answer(ask: Ask, teller: &mut Teller, client: &Client, leave: &mpsc::Se
             let patience = Duration::from_millis(timeout_ms).min(SEND_LIMIT);
             send(teller, client, &member, text, patience).await
         }
+        Ask::Metrics => metrics(teller, client).await,
         Ask::Leave => ask_to_leave(leave, being_told).await,
     };
     let last = match answered {
@@ -169,6 +174,13 @@ async fn members(teller: &mut Teller, client: &Client) -> anyhow::Result<()> {
 async fn explain(teller: &mut Teller, client: &Client, member: &str) -> anyhow::Result<()> {
     let row = questions::explain(client, member).await?;
     teller.tell(&Tell::Explained(Box::new(row))).await
+}
+
+async fn metrics(teller: &mut Teller, client: &Client) -> anyhow::Result<()> {
+    for row in encode::rows(&Sample::take(client).await?) {
+        teller.tell(&Tell::Figure(row)).await?;
+    }
+    Ok(())
 }
 
 async fn monitor(teller: &mut Teller, client: &Client) -> anyhow::Result<()> {

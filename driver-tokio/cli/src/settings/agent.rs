@@ -1,7 +1,7 @@
 //! The settings of `ifrit agent`.
 
 use super::{
-    kinds::{HostPort, LogFilter, LogFormat, Secret},
+    kinds::{Endpoint, HostPort, LogFilter, LogFormat, Secret},
     settings,
 };
 use std::{
@@ -85,6 +85,12 @@ settings! {
         /// Record the run to a new file, for a replay: all that the member is told and a digest of what it does, no private
         /// key. If the disk is too slow or full the record ends, the agent does not.
         record: Option<PathBuf> = None, restart, like "\"node1.trace\"";
+    }
+
+    "Observation" {
+        /// Serve /metrics (OpenMetrics, for Prometheus), /healthz and /readyz over HTTP. A port alone is one of loopback. Off
+        /// unless given. Whoever reaches it reads the figures: no secrets, but member ids.
+        metrics: Option<Endpoint> = None, restart, like "\"127.0.0.1:8390\"";
     }
 
     "Log" {

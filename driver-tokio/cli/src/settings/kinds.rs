@@ -1,7 +1,12 @@
 //! How values are written.
 
 use ifrit_node::document;
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 use tracing_subscriber::EnvFilter;
 
 /// How many words a value has.
@@ -123,6 +128,27 @@ impl Word for SocketAddr {
 
     fn toml(&self) -> String {
         quoted(self)
+    }
+}
+
+/// Where something is served for people of this machine: a port alone is one of loopback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint(pub(crate) SocketAddr);
+
+impl Word for Endpoint {
+    const NAME: &'static str = "[ADDR:]PORT";
+
+    fn parse(word: &str) -> Result<Self, String> {
+        let local = word.parse().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        local.or_else(|_| word.parse()).map(Self).map_err(|_| {
+            format!(
+                "a port of loopback like 8390, or an address and a port like 192.0.2.7:8390, not `{word}`"
+            )
+        })
+    }
+
+    fn toml(&self) -> String {
+        quoted(self.0)
     }
 }
 

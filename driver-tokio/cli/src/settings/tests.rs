@@ -176,3 +176,12 @@ fn sizes_spans_and_addresses_are_written_as_they_are_read() {
         assert!(HostPort::parse(bad).is_err(), "{bad}");
     });
 }
+
+#[test]
+fn what_is_served_is_on_loopback_unless_an_address_is_said() {
+    let told =
+        |word: &str| load(&["--dir", "d", "--metrics", word], &[]).map(|loaded| value(&loaded, "metrics").0);
+    assert_eq!(told("8390").expect("a port"), Some("\"127.0.0.1:8390\"".into()));
+    assert_eq!(told("[::]:1").expect("an address"), Some("\"[::]:1\"".into()));
+    assert!(told("65536").expect_err("no port").to_string().contains("metrics"));
+}

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot run its processes has failed")]
 
+pub(crate) mod http;
+
 use serde_json::Value;
 use std::{
     fs::File,
