@@ -16,6 +16,7 @@
 //! | [`PARAMS_OID`] | the [`NetworkParams`] | ignored |
 //! | any other critical extension | refused | refused |
 
+mod open;
 mod params;
 mod profile;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use alloc::{format, string::String, sync::Arc};
 use core::time::Duration;
 use profile::Envelope;
 
+pub use open::{OPEN_SERIAL, open_id, open_signer};
 pub use params::{NETWORK_PARAMS_LEN, PARAMS_OID};
 
 /// A network's CA certificate: it defines the network.
@@ -50,6 +52,8 @@ pub struct Root {
     der: Arc<[u8]>,
     /// Its subject, as DER: every member's issuer.
     subject: Arc<[u8]>,
+    /// In an open network, its validity as DER: every member's.
+    open: Option<Arc<[u8]>>,
 }
 
 /// A member's certificate. Whether the root's signature holds is not said by the type.
@@ -105,6 +109,7 @@ impl Root {
             not_after: fields.not_after,
             fingerprint: hash(b"", &[der]),
             der: der.into(),
+            open: open::is_open(&fields.params.id, &fields.key).then_some(fields.validity),
             subject: fields.subject,
         })
     }

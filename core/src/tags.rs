@@ -61,5 +61,7 @@ pub const HASH_BUCKET: &[u8] = b"ifrit bucket 1";
 pub const HASH_NODE: &[u8] = b"ifrit node 1";
 /// Memory of failed signatures: body and signature together.
 pub const HASH_FAILED: &[u8] = b"ifrit failed 1";
+/// The key of an [open network](crate::certificate::open_signer)'s root.
+pub const HASH_OPEN: &[u8] = b"ifrit open 1";
 /// Checksums of a [trace](crate::recorder)'s records.
 pub const HASH_TRACE: &[u8] = b"ifrit trace 1";

@@ -33,6 +33,7 @@ use rcgen::{
 use std::time::Duration;
 
 pub use csr::{CSR_MAX, CsrError, generate_csr, requested_key};
+pub(crate) use database::backdated;
 pub use database::{
     AUDIT_MAX, CONTACTS_MAX, Ca, CaError, DATABASE_FILE, Enrolled, MEMBER_VALIDITY, ROOT_VALIDITY, Refusal,
 };
@@ -135,6 +136,22 @@ impl Authority {
     pub fn issue_service(&self, key: &PublicKey, not_before: Wall, not_after: Wall, serial: u64) -> Vec<u8> {
         let name = SanType::DnsName(SERVICE_NAME.try_into().expect("ASCII"));
         self.sign(leaf(vec![], name, not_before, not_after, serial), key)
+    }
+
+    /// What an issuer with other habits would sign, in the root's time.
+    #[cfg(test)]
+    pub(crate) fn issue_changed(
+        &self,
+        key: &PublicKey,
+        id: MemberId,
+        serial: u64,
+        change: &dyn Fn(&mut CertificateParams),
+    ) -> Vec<u8> {
+        let name = SanType::URI(member_uri(&self.root.params.id, &id).try_into().expect("ASCII"));
+        let (begin, end) = (self.root.not_before, self.root.not_after);
+        let mut params = leaf(vec![ExtendedKeyUsagePurpose::ClientAuth], name, begin, end, serial);
+        change(&mut params);
+        self.sign(params, key)
     }
 
     fn sign(&self, params: CertificateParams, key: &PublicKey) -> Vec<u8> {

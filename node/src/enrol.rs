@@ -140,7 +140,7 @@ pub fn enrol(
 }
 
 /// The key of an enrolment that was cut short, or a new one, on disk before anybody hears of it.
-fn key_in(store: &Store) -> Result<P256Signer, StoreError> {
+pub(crate) fn key_in(store: &Store) -> Result<P256Signer, StoreError> {
     match load_key_of(store.dir()) {
         Ok(Some(key)) => return Ok(key),
         // No certificate was ever seen for it: nothing is lost with it.

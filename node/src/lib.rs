@@ -25,6 +25,7 @@
 //! | [`identity`] | key, certificate, root; as files of mode 0600 | a directory |
 //! | [`store`] | epochs and the last view, safe against half-written files; one process per directory | a directory |
 //! | [`invite`], [`enrol`] | from one line of text to an identity, over HTTPS with a pinned root | a thread that may block |
+//! | [`open`] | networks without a CA: whoever has the root is in, and nothing is promised | nothing |
 //! | [`ca`] | the authority's rules, database and answers, without a socket | the HTTPS service: the `ifrit` command has one |
 //! | `drive` (feature) | loop, `Client`, `Builder` for any async runtime | a `Runtime`: about 60 lines |
 //! | `document` (feature) | TOML whose complaints name file, line and the nearest key | nothing |
@@ -60,6 +61,7 @@ pub mod invite;
 pub mod limits;
 pub mod node;
 pub mod offenders;
+pub mod open;
 pub mod store;
 
 mod file;

@@ -44,6 +44,9 @@ const BOTH_ENDS: &[u8] = &[
     0x05, 0x05, 0x07, 0x03, 0x02,
 ];
 
+/// A `Name` of nobody.
+const NO_NAME: &[u8] = &[0x30, 0x00];
+
 /// Where the signed part ends; all offsets follow from it. Two bytes instead of a copied signature: 10⁵ members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Envelope {
@@ -107,6 +110,7 @@ pub(super) struct RootFields {
     pub(super) key: PublicKey,
     pub(super) not_before: Wall,
     pub(super) not_after: Wall,
+    pub(super) validity: Arc<[u8]>,
     pub(super) subject: Arc<[u8]>,
 }
 
@@ -134,7 +138,8 @@ pub(super) fn root(tbs: &[u8]) -> Result<RootFields, CertificateError> {
     }
     let (not_before, not_after) = tbs.dates()?;
     let params = params.ok_or(Profile("the root has no network parameters"))?;
-    Ok(RootFields { params, key: tbs.key()?, not_before, not_after, subject: subject.into() })
+    let validity = tbs.validity()?.into();
+    Ok(RootFields { params, key: tbs.key()?, not_before, not_after, validity, subject: subject.into() })
 }
 
 pub(super) struct MemberFields {
@@ -165,7 +170,11 @@ pub(super) fn member(tbs: &[u8], root: &Root) -> Result<MemberFields, Certificat
     }
     let (not_before, not_after) = tbs.dates()?;
     let id = id.ok_or(Profile("there is no URI that names the member"))?;
-    Ok(MemberFields { id, key: tbs.key()?, not_before, not_after })
+    let key = tbs.key()?;
+    if let Some(validity) = &root.open {
+        super::open::check(&tbs, &id, &key, validity)?;
+    }
+    Ok(MemberFields { id, key, not_before, not_after })
 }
 
 /// The id in a `SubjectAltName` of exactly one URI.
@@ -208,7 +217,7 @@ fn encode(value: &impl Encode) -> Result<alloc::vec::Vec<u8>, CertificateError> 
 }
 
 /// What roots and members have in common.
-struct Tbs(TbsCertificate);
+pub(super) struct Tbs(TbsCertificate);
 
 impl Tbs {
     fn parse(bytes: &[u8]) -> Result<Self, CertificateError> {
@@ -242,6 +251,19 @@ impl Tbs {
         let info = encode(self.0.subject_public_key_info())?;
         let key = info.strip_prefix(KEY_PREFIX).and_then(|key| key.try_into().ok()).map(PublicKey);
         key.filter(|key| key.0[0] == 4).ok_or(Profile("the key is not an uncompressed P-256 point"))
+    }
+
+    pub(super) fn validity(&self) -> Result<alloc::vec::Vec<u8>, CertificateError> {
+        encode(self.0.validity())
+    }
+
+    /// Whether it has this serial number, no subject, and only a member's two extensions, as the CA writes them.
+    pub(super) fn is_plain(&self, serial: u8) -> Result<bool, CertificateError> {
+        let [name, usage] = self.extensions() else { return Ok(false) };
+        let ids = (name.extn_id, name.critical, usage.extn_id, usage.critical);
+        Ok(ids == (ALTERNATIVE_NAME, true, EXTENDED_KEY_USAGE, false)
+            && self.0.serial_number().as_bytes() == [serial]
+            && encode(self.0.subject())? == NO_NAME)
     }
 
     fn dates(&self) -> Result<(Wall, Wall), CertificateError> {

@@ -366,7 +366,7 @@ fn new_id() -> MemberId {
 }
 
 /// Certificates begin a little earlier, so that a member whose clock is behind can use them at once.
-fn backdated(now: Wall, by_s: u32) -> Wall {
+pub(crate) fn backdated(now: Wall, by_s: u32) -> Wall {
     Wall(now.0.saturating_sub(u64::from(by_s) * 1000))
 }
 

@@ -16,6 +16,7 @@ use crate::{
     enrol::enrol,
     identity::Identity,
     node::{Node, NodeConfig},
+    open,
     store::{Loaded, Store},
 };
 use ifrit_core::{id::MemberId, limits::SEEDS_MAX, seed::Seed, time::Wall};
@@ -30,7 +31,7 @@ pub struct Builder<R> {
     runtime: R,
     identity: Option<Identity>,
     data_dir: Option<PathBuf>,
-    invite: Option<String>,
+    entry: Option<Entry>,
     bind: SocketAddr,
     advertise: Vec<SocketAddr>,
     seeds: Vec<String>,
@@ -48,7 +49,7 @@ impl<R: Runtime> Builder<R> {
             runtime,
             identity: None,
             data_dir: None,
-            invite: None,
+            entry: None,
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             advertise: Vec::new(),
             seeds: Vec::new(),
@@ -76,7 +77,14 @@ impl<R: Runtime> Builder<R> {
 
     /// Enrols with a CA if [`Builder::data_dir`] holds no identity yet; not used otherwise, so it may stay there.
     pub fn invite(mut self, invite: impl Into<String>) -> Self {
-        self.invite = Some(invite.into());
+        self.entry = Some(Entry::Invite(invite.into()));
+        self
+    }
+
+    /// Instead of an invite, the root (PEM) of a network without a CA, of which **nothing is promised**: see
+    /// [`open`](crate::open). With a [`Builder::data_dir`] the member stays the same over restarts.
+    pub fn open_network(mut self, root: impl Into<Vec<u8>>) -> Self {
+        self.entry = Some(Entry::Open(root.into()));
         self
     }
 
@@ -195,7 +203,7 @@ impl<R: Runtime> Builder<R> {
         let socket = self.runtime.register(socket).map_err(|_| StartError::NoRuntime)?;
         let local_addr = socket.local_addr().map_err(|error| StartError::bind(self.bind, error))?;
         let addrs = advertised(self.advertise, local_addr)?;
-        let origin = Origin { identity: self.identity, dir: self.data_dir, invite: self.invite };
+        let origin = Origin { identity: self.identity, dir: self.data_dir, entry: self.entry };
         let (on_disk, now, record) = (addrs.clone(), wall(), self.record);
         let blocking = self.runtime.spawn_blocking(move || {
             // An invite is used up by what follows.
@@ -249,39 +257,52 @@ impl<R> fmt::Debug for Builder<R> {
     }
 }
 
+/// How a newcomer gets its identity.
+enum Entry {
+    Invite(String),
+    /// The root of an open network, PEM.
+    Open(Vec<u8>),
+}
+
 /// Where the identity comes from, and what was kept.
 struct Origin {
     identity: Option<Identity>,
     dir: Option<PathBuf>,
-    invite: Option<String>,
+    entry: Option<Entry>,
 }
 
 impl Origin {
     /// Blocks: disk, and the CA if an invite is to be used.
     fn load(self, addrs: &[SocketAddr], now: Wall) -> Result<(Identity, Option<Store>, Loaded), StartError> {
         let Some(dir) = self.dir else {
-            return Ok((self.identity.ok_or(StartError::NoIdentity)?, None, Loaded::default()));
+            let identity = match (self.identity, self.entry) {
+                (Some(identity), _) => identity,
+                (None, Some(Entry::Open(root))) => open::join(&root)?,
+                (None, _) => return Err(StartError::NoIdentity),
+            };
+            return Ok((identity, None, Loaded::default()));
         };
         let mut store = Store::open(&dir)?;
         let identity = match self.identity {
             Some(identity) => identity,
-            None => enrolled(&mut store, self.invite.as_deref(), addrs, now)?,
+            None => enrolled(&mut store, self.entry, addrs, now)?,
         };
         let loaded = store.load();
         Ok((identity, Some(store), loaded))
     }
 }
 
-/// The identity in the directory, or a new one for the invite.
+/// The identity in the directory, or a new one.
 fn enrolled(
     store: &mut Store,
-    invite: Option<&str>,
+    entry: Option<Entry>,
     addrs: &[SocketAddr],
     now: Wall,
 ) -> Result<Identity, StartError> {
-    match (store.identity()?, invite) {
+    match (store.identity()?, entry) {
         (Some(identity), _) => Ok(identity),
-        (None, Some(invite)) => Ok(enrol(invite, store, addrs, now)?),
+        (None, Some(Entry::Invite(invite))) => Ok(enrol(&invite, store, addrs, now)?),
+        (None, Some(Entry::Open(root))) => Ok(open::join_in(&root, store)?),
         // Names the missing file, and what to do.
         (None, None) => Ok(Identity::load(store.dir())?),
     }

@@ -1,6 +1,8 @@
 //! What can go wrong, and what to do about it.
 
-use crate::{enrol::EnrolError, identity::IdentityError, node::NodeError, store::StoreError};
+use crate::{
+    enrol::EnrolError, identity::IdentityError, node::NodeError, open::OpenError, store::StoreError,
+};
 use ifrit_core::event::Refused;
 use std::{io, net::SocketAddr, path::PathBuf};
 
@@ -26,7 +28,7 @@ pub enum ClientError {
 pub enum StartError {
     /// Neither an identity nor a directory.
     #[error(
-        "no identity: give identity(..) or data_dir(..), and with the latter an invite(..) the first time"
+        "no identity: give identity(..), data_dir(..) with an invite(..) the first time, or open_network(..)"
     )]
     NoIdentity,
     /// The directory holds no identity and there is no invite, or its files are damaged, or the certificate has ended.
@@ -52,6 +54,9 @@ pub enum StartError {
     /// Enrolment failed.
     #[error(transparent)]
     Enrol(#[from] EnrolError),
+    /// There is no such open network.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// The member cannot be made: certificate, key, clock or limits.
     #[error(transparent)]
     Node(#[from] NodeError),
