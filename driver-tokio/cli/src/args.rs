@@ -102,6 +102,7 @@ Examples:
   ifrit ca init --dir ca
   ifrit ca init --dir ca --members 100 --byzantine 0.2 --preset wan
   ifrit ca init --dir ca --rings 11 --delta 500ms --lease 12h
+  ifrit ca init --dir net --open         no CA: see `ifrit agent --open`
   ifrit ca init --dir ca --cert-lifetime 7d
 
 The number of rings is the least that keeps the promise: the probability that any of --members members ever
@@ -122,6 +123,9 @@ pub(crate) struct CaInitArgs {
     /// The number of rings, instead of the three above: odd, 1 to 255.
     #[arg(long)]
     pub(crate) rings: Option<u8>,
+    /// A network without a CA: whoever has its root file can make any number of members, and nothing is promised.
+    #[arg(long, conflicts_with = "cert_lifetime")]
+    pub(crate) open: bool,
     /// Where the network runs; decides all time-outs.
     #[arg(long, value_enum, default_value_t = Preset::Lan)]
     pub(crate) preset: Preset,

@@ -19,11 +19,12 @@ use ifrit_core::{
 };
 use ifrit_node::{
     ca::Ca,
-    identity::{Identity, generate_key},
+    identity::{Identity, ROOT_FILE, generate_key},
+    open,
     store::{Store, StoreError},
 };
 use serde_json::json;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 /// Runs one of them to its end.
 pub(crate) fn run(command: CaCommand, out: Out) -> anyhow::Result<()> {
@@ -49,16 +50,15 @@ fn init(args: &CaInitArgs, out: Out) -> anyhow::Result<()> {
         delta: args.delta,
         lease: args.lease,
     };
-    check_lifetime(args.cert_lifetime)?;
-    let ca = Ca::init(&args.dir, &wish, wall()).map_err(ca_admin::explain)?;
-    args.cert_lifetime.map_or(Ok(()), |lifetime| ca.set_lifetime(lifetime))?;
-    let (root, params) = (ca.root(), Params::derive(&ca.root().params));
-    let dir = args.dir.display();
+    let root = if args.open { make_open(&args.dir, &wish)? } else { make_ca(args, &wish)? };
+    let (next, warning) = if args.open { after_open(&args.dir) } else { after_ca(&args.dir) };
+    let params = Params::derive(&root.params);
     out.print(
         &json!({
             "network": root.params.id.to_string(),
             "fingerprint": hex(&root.fingerprint),
             "dir": args.dir,
+            "open": args.open,
             "rings": root.params.rings,
             "tolerance": root.params.tolerance(),
             "members": root.params.members,
@@ -70,14 +70,48 @@ fn init(args: &CaInitArgs, out: Out) -> anyhow::Result<()> {
             "detection_ms": params.detection.as_millis() as u64,
         }),
         format!(
-            "{}\n\n{}\n\n{}\n  ifrit ca serve --dir {dir}      let newcomers in\n  ifrit ca invite --dir {dir}     \
-             an invite for one\n\n{}",
+            "{}\n\n{}\n\n{}\n{next}\n\n{}",
             paint(BOLD, format!("Network {} is made.", root.params.id)),
-            describe(root, &params),
+            describe(&root, &params),
             paint(BOLD, "Next"),
-            paint(DIM, format!("{dir} holds the CA's key: keep it private, and back it up."))
+            paint(DIM, warning)
         ),
     )
+}
+
+fn make_ca(args: &CaInitArgs, wish: &Wish) -> anyhow::Result<Root> {
+    check_lifetime(args.cert_lifetime)?;
+    let ca = Ca::init(&args.dir, wish, wall()).map_err(ca_admin::explain)?;
+    args.cert_lifetime.map_or(Ok(()), |lifetime| ca.set_lifetime(lifetime))?;
+    Ok(ca.root().clone())
+}
+
+/// Only a root: there is nothing that an open network's CA could do.
+fn make_open(dir: &Path, wish: &Wish) -> anyhow::Result<Root> {
+    let file = dir.join(ROOT_FILE);
+    if file.exists() {
+        return Err(bad_input(format!("{} is there already: choose another directory", file.display())));
+    }
+    let (root, pem) = open::create(wish, wall()).map_err(|error| bad_input(error.to_string()))?;
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    std::fs::write(&file, pem).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(root)
+}
+
+fn after_ca(dir: &Path) -> (String, String) {
+    let dir = dir.display();
+    let next = format!(
+        "  ifrit ca serve --dir {dir}      let newcomers in\n  ifrit ca invite --dir {dir}     an invite for one"
+    );
+    (next, format!("{dir} holds the CA's key: keep it private, and back it up."))
+}
+
+fn after_open(dir: &Path) -> (String, String) {
+    let file = dir.join(ROOT_FILE);
+    let next = format!("  ifrit agent --dir node1 --open {}      run the first member", file.display());
+    let warning = "Open: whoever has this file can make any number of members, so nothing is promised. It is no secret \
+                   that could be kept.";
+    (next, warning.to_owned())
 }
 
 fn describe(root: &Root, params: &Params) -> String {

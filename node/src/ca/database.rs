@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     file,
-    identity::{fill_random, generate_key, pem},
+    identity::{ROOT_FILE, fill_random, generate_key, pem},
     invite::SECRET_LEN,
 };
 use ifrit_core::{
@@ -162,6 +162,10 @@ impl Ca {
         let not_after = now + ROOT_VALIDITY;
         let authority = Authority::create(generate_key(), network, wish, backdated(now, 600), not_after)?;
 
+        // A root without a database is an open network's.
+        if dir.join(ROOT_FILE).exists() {
+            return Err(CaError::Exists(dir.into()));
+        }
         file::private_dir(dir).map_err(CaError::io(dir))?;
         let db = open(dir, true)?;
         if read_meta(&db, "root")?.is_some() {
@@ -179,7 +183,7 @@ impl Ca {
         }
         log(&write, now, "init", &authority.root().params.id.to_string(), OPERATOR)?;
         write.commit()?;
-        let root = dir.join(crate::identity::ROOT_FILE);
+        let root = dir.join(ROOT_FILE);
         file::write_atomic(&root, pem("CERTIFICATE", authority.root().der()).as_bytes())
             .map_err(CaError::io(&root))?;
         Ok(Self { db, authority })

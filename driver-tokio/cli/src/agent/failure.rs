@@ -1,7 +1,7 @@
 //! Why an agent does not start, in the words of the command line, and whose fault it is.
 
 use crate::{error::bad_input, settings::agent::AgentSettings};
-use ifrit_node::{enrol::EnrolError, identity::IdentityError, store::StoreError};
+use ifrit_node::{enrol::EnrolError, identity::IdentityError, open::OpenError, store::StoreError};
 use ifrit_tokio::StartError;
 
 pub(super) fn explain_start(error: StartError, settings: &AgentSettings) -> anyhow::Error {
@@ -9,7 +9,7 @@ pub(super) fn explain_start(error: StartError, settings: &AgentSettings) -> anyh
     match error {
         StartError::Identity(IdentityError::Missing(_)) => bad_input(format!(
             "{dir} holds no identity: enrol with --join INVITE (`ifrit ca invite` writes one), or let the CA issue one \
-             into it (`ifrit ca issue --out {dir}`)"
+             into it (`ifrit ca issue --out {dir}`); --open FILE joins a network without a CA"
         )),
         StartError::PortInUse(addr) => anyhow::anyhow!(
             "{addr} is in use: stop the process that has it, or --listen on another port (0 takes any free one)"
@@ -28,6 +28,7 @@ pub(super) fn explain_start(error: StartError, settings: &AgentSettings) -> anyh
 fn is_bad_input(error: &StartError) -> bool {
     match error {
         StartError::Identity(_)
+        | StartError::Open(OpenError::Pem(_) | OpenError::Root(_) | OpenError::NotOpen(_))
         | StartError::Store(StoreError::Identity(_))
         | StartError::RecordExists(_)
         | StartError::Record { .. } => true,

@@ -9,6 +9,7 @@ mod reload;
 use crate::{
     args::AgentArgs,
     control::server::{self, LeaveAsked},
+    error::bad_input,
     logging::Logging,
     observe::{http, serve},
     output::{BOLD, Out, paint},
@@ -122,6 +123,15 @@ async fn start(settings: &AgentSettings) -> anyhow::Result<Client> {
         .on_request(|_from, body| async move { Ok(body) });
     if let Some(invite) = &settings.join {
         builder = builder.invite(&invite.0);
+    }
+    if let Some(file) = &settings.open {
+        let root = std::fs::read(file);
+        let root = root.map_err(|error| bad_input(format!("cannot read {}: {error}", file.display())))?;
+        tracing::warn!(
+            "an open network: whoever has {} can make members, nothing is promised",
+            file.display()
+        );
+        builder = builder.open_network(root);
     }
     if let Some(file) = &settings.record {
         builder = builder.record(file);

@@ -51,8 +51,8 @@ const PINGS: &str = "is no setting: how often members ping and how many misses a
                      and from the loss that is measured (`ifrit ca init --preset`)";
 const REMOVAL: &str =
     "is no setting: an accused member always has 2 Delta to answer (`ifrit ca init --delta`)";
-const INVITE: &str = "is not needed: the invite in `join` says where the CA is; without one an identity is read from the \
-                      directory";
+const INVITE: &str =
+    "is not needed: the invite in `join` says where the CA is; a network without a CA is `open`";
 
 settings! {
     /// What an agent is told.
@@ -64,6 +64,10 @@ settings! {
 
         /// An invite of `ifrit ca invite`; not looked at once it has enrolled. A secret: whoever holds it can become a member.
         join: Option<Secret> = None, restart, like "\"ifrit1/...\"";
+
+        /// Instead of an invite, the root of a network without a CA (`ifrit ca init --open`). Whoever has it can make any number
+        /// of members, so nothing is promised of such a network.
+        open: Option<PathBuf> = None, restart, like "\"net/root.pem\"";
 
         /// A member to begin with; repeat it for more. Adds to what the invite says. Names are looked up anew at every try,
         /// for as long as none of them is a live member.
