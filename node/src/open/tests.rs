@@ -4,6 +4,8 @@ use ifrit_core::{certificate::Certificate, crypto::P256Verifier, id::MemberId};
 use rcgen::{CertificateParams, CustomExtension, DnType, IsCa};
 use std::time::Duration;
 
+type Change<'a> = &'a dyn Fn(&mut CertificateParams);
+
 const NOW: Wall = Wall(1_767_225_600_000);
 
 fn network() -> (Root, String) {
@@ -77,13 +79,13 @@ fn nothing_can_be_added_to_a_certificate() {
     let (root, pem) = network();
     let victim = join(pem.as_bytes()).expect("in");
     let everybody = Authority::open(open_signer(&root.params.id), root.der()).expect("everybody");
-    let with = |change: &dyn Fn(&mut CertificateParams)| {
+    let with = |change: Change<'_>| {
         let der = everybody.issue_changed(&victim.certificate.key(), victim.id(), OPEN_SERIAL.into(), change);
         Certificate::parse(&der, &root).map(|it| it.hash)
     };
     assert_eq!(with(&|_| ()), Ok(victim.certificate.hash));
     let note = || CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
-    let changes: [(&str, &dyn Fn(&mut CertificateParams)); 4] = [
+    let changes: [(&str, Change<'_>); 4] = [
         ("a name", &|it| it.distinguished_name.push(DnType::CommonName, "me")),
         ("an extension", &|it| it.custom_extensions.push(note())),
         ("no usage", &|it| it.extended_key_usages.clear()),
