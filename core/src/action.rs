@@ -174,6 +174,11 @@ pub enum Notice {
         /// Who.
         member: MemberId,
     },
+    /// The CA has revoked a member: it is out for good. If it is this member itself, it is silent from now on: stop it.
+    Revoked {
+        /// Who.
+        member: MemberId,
+    },
     /// A live member's addresses or tags changed.
     Updated {
         /// Who.
@@ -237,6 +242,7 @@ impl Notice {
             | Self::Gray { member }
             | Self::Left { member }
             | Self::Expired { member }
+            | Self::Revoked { member }
             | Self::Updated { member, .. }
             | Self::Equivocation { member, .. } => Some(*member),
             Self::Accused { accusation } | Self::Down { accusation } => Some(accusation.accused),

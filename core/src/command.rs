@@ -46,6 +46,7 @@ impl Member {
                 Err(Refused::TooLarge { limit: SEEDS_MAX })
             }
             Command::SetCertificate(der) => self.renewed(der).map(|_| ()),
+            Command::SetRevocations(list) => self.list_of(list).map(|_| ()),
             Command::Leave | Command::SetTags(_) | Command::SetAddrs(_) | Command::SetSeeds(_) => Ok(()),
         }
     }
@@ -82,6 +83,11 @@ impl Member {
             }
             Command::SetSeeds(seeds) => {
                 self.contacts.set_seeds(seeds, now.mono);
+                return Ok(());
+            }
+            Command::SetRevocations(list) => {
+                let list = self.list_of(&list)?;
+                self.take_list(list, None, now);
                 return Ok(());
             }
         }

@@ -1,10 +1,14 @@
 //! What a member is made from.
 
 use crate::{
-    certificate::Root,
+    certificate::{Certificate, CertificateError, Root},
     crypto::{Signer, Verifier},
     id::MemberId,
-    time::Wall,
+    limits::{ADDRS_MAX, TAGS_MAX},
+    revocation::Revocations,
+    revoked::is_the_root_s,
+    time::{Now, Wall},
+    wire::Frame,
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
@@ -25,6 +29,49 @@ pub struct Config {
     pub probation: Probation,
     /// Checks signatures.
     pub verifier: Arc<dyn Verifier>,
+}
+
+impl Config {
+    /// Whether a member can be made of it, and its certificate; and the revocation list that an earlier run left, if there is a
+    /// good one.
+    pub(crate) fn check(
+        &self,
+        me: &LocalIdentity,
+        stored: &Stored,
+        now: Now,
+    ) -> Result<(Certificate, Option<Revocations>), ConfigError> {
+        let certificate = Certificate::parse(&me.certificate, &self.root)?;
+        if !certificate.verify(&self.root, &*self.verifier) {
+            return Err(ConfigError::Certificate(CertificateError::BadSignature));
+        }
+        if me.signer.public_key() != certificate.key() {
+            return Err(ConfigError::WrongKey(certificate.id));
+        }
+        let allowance = Duration::from_secs(u64::from(self.root.params.allowance_s));
+        if now.wall > certificate.not_after + allowance {
+            return Err(ConfigError::Expired { now: now.wall, until: certificate.not_after });
+        }
+        if now.wall + allowance < certificate.not_before {
+            return Err(ConfigError::NotYetValid { now: now.wall, from: certificate.not_before });
+        }
+        if self.addrs.len() > ADDRS_MAX {
+            return Err(ConfigError::TooManyAddrs);
+        }
+        if self.tags.len() > TAGS_MAX {
+            return Err(ConfigError::TagsTooLong);
+        }
+        let list = self.saved_list(&stored.records);
+        match list {
+            Some(list) if list.contains(&certificate.id) => Err(ConfigError::Revoked(certificate.id)),
+            list => Ok((certificate, list)),
+        }
+    }
+
+    fn saved_list(&self, records: &[u8]) -> Option<Revocations> {
+        let (bytes, _) = Frame::decode_saved(records).ok()?;
+        let list = Revocations::parse(bytes?, &self.root.params).ok()?;
+        is_the_root_s(&list, self).then_some(list)
+    }
 }
 
 /// A gray member's way back (R8): its own affair, for it costs nobody else anything. When a member becomes gray is the
@@ -87,10 +134,13 @@ pub enum ConfigError {
         /// The certificate's begin.
         from: Wall,
     },
+    /// The CA has revoked this member (R14).
+    #[error("the CA has revoked {0}: it is no member any more; enrol anew, in another directory")]
+    Revoked(MemberId),
     /// Too many addresses.
-    #[error("more than {} addresses", crate::limits::ADDRS_MAX)]
+    #[error("more than {ADDRS_MAX} addresses")]
     TooManyAddrs,
     /// Too many bytes of tags.
-    #[error("more than {} bytes of tags", crate::limits::TAGS_MAX)]
+    #[error("more than {TAGS_MAX} bytes of tags")]
     TagsTooLong,
 }

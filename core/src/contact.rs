@@ -199,7 +199,9 @@ impl Member {
                 return self.dials.back_off(member, now.mono);
             }
         };
-        if !certificate.is_current(now.wall, self.state.params.allowance) {
+        // R14: whose time is over, or who was revoked.
+        let is_over = !certificate.is_current(now.wall, self.state.params.allowance);
+        if is_over || self.state.is_revoked(&member) && !planted!(RevokedHeard) {
             return self.out.push(Out::HangUp { member, why: HangUp::Expired });
         }
         if !dialed && self.is_crowded(&member) && !self.make_room(now.mono) {

@@ -186,13 +186,15 @@ pub struct Traffic {
     pub redirect: u64,
     /// What the wall clock says (R9).
     pub clock: u64,
+    /// Who is revoked (R14).
+    pub revocations: u64,
     /// Of a newer version.
     pub unknown: u64,
 }
 
 impl Traffic {
     /// Each by name.
-    pub fn each(&self) -> [(&'static str, u64); 9] {
+    pub fn each(&self) -> [(&'static str, u64); 10] {
         [
             ("pings", self.pings),
             ("hello", self.hello),
@@ -202,6 +204,7 @@ impl Traffic {
             ("walk", self.walk),
             ("redirect", self.redirect),
             ("clock", self.clock),
+            ("revocations", self.revocations),
             ("unknown", self.unknown),
         ]
     }
@@ -216,6 +219,7 @@ impl Traffic {
             tags::FRAME_WALK_ASK | tags::FRAME_WALK_TELL => &mut self.walk,
             tags::FRAME_REDIRECT => &mut self.redirect,
             tags::FRAME_CLOCK | tags::FRAME_CLOCK_ASK => &mut self.clock,
+            tags::FRAME_HOLDS | tags::FRAME_REVOCATIONS => &mut self.revocations,
             _ => &mut self.unknown,
         };
         *sum += bytes.len() as u64;
@@ -235,6 +239,7 @@ pub struct Told {
     pub gray: u64,
     pub left: u64,
     pub expired: u64,
+    pub revoked: u64,
     pub updated: u64,
     pub accused_myself: u64,
     pub equivocation: u64,
@@ -248,7 +253,7 @@ pub struct Told {
 
 impl Told {
     /// Each by name.
-    pub fn each(&self) -> [(&'static str, u64); 17] {
+    pub fn each(&self) -> [(&'static str, u64); 18] {
         [
             ("joined", self.joined),
             ("up", self.up),
@@ -258,6 +263,7 @@ impl Told {
             ("gray", self.gray),
             ("left", self.left),
             ("expired", self.expired),
+            ("revoked", self.revoked),
             ("updated", self.updated),
             ("accused_myself", self.accused_myself),
             ("equivocation", self.equivocation),
@@ -280,6 +286,7 @@ impl Told {
             Notice::Gray { .. } => &mut self.gray,
             Notice::Left { .. } => &mut self.left,
             Notice::Expired { .. } => &mut self.expired,
+            Notice::Revoked { .. } => &mut self.revoked,
             Notice::Updated { .. } => &mut self.updated,
             Notice::AccusedMyself { .. } => &mut self.accused_myself,
             Notice::Equivocation { .. } => &mut self.equivocation,

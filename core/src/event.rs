@@ -107,6 +107,9 @@ pub enum Command {
     SetCertificate(Vec<u8>),
     /// How many seeds there are now; at most [`SEEDS_MAX`](crate::limits::SEEDS_MAX).
     SetSeeds(u16),
+    /// A [revocation list](crate::revocation) of the network's CA, as it was signed (R14). One that is not newer than the one held
+    /// changes nothing.
+    SetRevocations(Vec<u8>),
 }
 
 /// Why an event was refused. Nothing has changed, unless the variant says so.
@@ -124,6 +127,9 @@ pub enum Refused {
     /// The certificate is not this member's, not this network's or not valid. Nothing has changed.
     #[error("not a certificate of this member in this network")]
     WrongCertificate,
+    /// The bytes are not a revocation list that this network's CA signed. Nothing has changed.
+    #[error("not a revocation list of this network's CA")]
+    WrongRevocations,
     /// The member has left; only `Wake` and draining make sense now. Nothing has changed.
     #[error("the member has left")]
     Left,

@@ -120,6 +120,8 @@ impl Member {
             Ok(Frame::Tell(tell)) => self.on_tell(from, &tell, now),
             Ok(Frame::Clock(wall)) => self.on_clock(from, wall, now),
             Ok(Frame::ClockAsk) => self.tell_clock(from, now),
+            Ok(Frame::Holds(held)) => self.on_holds(from, held, now.mono),
+            Ok(Frame::Revocations(list)) => self.on_list(from, list, now),
             Err(FrameError::Unknown) => self.counters.unknown += 1,
             Err(FrameError::Malformed) => self.misbehaved(from, Misbehaviour::Malformed, now.mono),
             Err(FrameError::TooLarge) => self.misbehaved(from, Misbehaviour::TooLarge, now.mono),
@@ -274,7 +276,7 @@ impl Member {
     ///
     /// By chance alone one member in fifty is not reached at all, and has it from the next digests only. Round the ring
     /// nobody is left out, but where one crashed or lies; and who would cut one off there does not know the ring before.
-    fn relays(&mut self, ring: u8, but: Option<MemberId>) -> Vec<MemberId> {
+    pub(crate) fn relays(&mut self, ring: u8, but: Option<MemberId>) -> Vec<MemberId> {
         let State { rings, roster, .. } = &self.state;
         let well = |ix: &Ix| self.is_well(&self.state.id(*ix)) && !self.state.is_out(*ix);
         let after = rings.successors(roster, ring, &self.me).take(BESIDE_MAX).find(well);
@@ -536,7 +538,7 @@ impl Member {
 }
 
 /// The ring round which a record is pushed.
-fn ring_of(record: &Hash, rings: u8) -> u8 {
+pub(crate) fn ring_of(record: &Hash, rings: u8) -> u8 {
     record[0] % rings
 }
 

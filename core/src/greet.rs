@@ -20,6 +20,7 @@ impl Member {
         let out_at = self.out_at(&peer);
         let hello = Hello { minor: MINOR, features: 0, out_at };
         self.send(peer, Lane::Urgent, Frame::Hello(hello).encode());
+        self.show_list(peer);
         // The handshake has shown the certificate, unless it is newer than this run.
         let mine = self.bundle(self.my_ix, self.own.is_renewed, true, &[]);
         let mine = Frame::Records(alloc::vec![mine]).encode();

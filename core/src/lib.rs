@@ -114,6 +114,8 @@ pub mod member;
 pub mod note;
 pub mod params;
 pub mod recorder;
+pub mod revocation;
+mod revoked;
 pub mod ring;
 
 pub mod seed;

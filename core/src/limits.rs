@@ -13,6 +13,8 @@ pub const CERTIFICATE_MAX: usize = 1024;
 /// Bytes of any one record: what waits to be checked is counted in records, so each must be small. Twice what this
 /// version makes, for those of later versions, which are refused without blame.
 pub const RECORD_MAX: usize = 2048;
+/// Members in a revocation list: those revoked within the life of a certificate. 41 kB, which fits a frame; every member holds it.
+pub const REVOKED_MAX: usize = 1024;
 /// Bytes of a whole gossip frame. Larger answers are paged.
 pub const FRAME_MAX: usize = 64 * 1024;
 /// Bytes of payload after which a page of records is closed: small enough that eight links' pages do not fill a

@@ -12,6 +12,7 @@ use crate::{
     },
     member::Member,
     outbox::Out,
+    revoked::Shown,
     tags::HASH_FAILED,
     time::{Mono, Now},
     trie::Prefix,
@@ -96,6 +97,8 @@ pub(crate) struct Link {
     pub(crate) heard: Mono,
     /// It is too busy to be walked with, and said so.
     pub(crate) busy: bool,
+    /// Which revocation lists its ends hold.
+    pub(crate) list: Shown,
 }
 
 impl Link {
@@ -130,6 +133,7 @@ impl Link {
             shown: None,
             heard: now,
             busy: false,
+            list: Shown::default(),
         }
     }
 

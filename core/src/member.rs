@@ -2,7 +2,6 @@
 
 use crate::{
     action::{Action, HangUp, Notice, Persist, Why},
-    certificate::Certificate,
     clock::Jump,
     config::{Config, ConfigError, LocalIdentity, Stored},
     contact::Contacts,
@@ -12,7 +11,7 @@ use crate::{
     gossip::Gossip,
     gray::Gray,
     id::MemberId,
-    limits::{ADDRS_MAX, SIGNS_PER_EVENT, SNAPSHOT_EVERY, SNAPSHOT_FIRST, TAGS_MAX, VERIFIES_PER_EVENT},
+    limits::{SIGNS_PER_EVENT, SNAPSHOT_EVERY, SNAPSHOT_FIRST, VERIFIES_PER_EVENT},
     links::{Dials, Failed, Link, Served},
     monitor::Monitor,
     outbox::{Out, Outbox, Tally},
@@ -109,7 +108,7 @@ pub struct Member {
     snapshot_wait: Duration,
     snapshot_news: u64,
     /// When a member that leaves is done.
-    leaves: Option<Mono>,
+    pub(crate) leaves: Option<Mono>,
 }
 
 impl core::fmt::Debug for Member {
@@ -165,8 +164,7 @@ impl Member {
         now: Now,
     ) -> Result<Self, ConfigError> {
         let network = config.root.params;
-        let certificate = Certificate::parse(&me.certificate, &config.root)?;
-        check(&config, &certificate, &me, now, state.params.allowance)?;
+        let (certificate, list) = config.check(&me, &stored, now)?;
         let id = certificate.id;
         let (addrs, tags) = (config.addrs.clone(), config.tags.clone());
         let mut own = Own::new(id, addrs, tags, network.rings, stored.epoch_ceiling, now);
@@ -223,6 +221,9 @@ impl Member {
         member.my_ix = member.state.place_of(certificate, note, now);
         member.state.notices.clear();
         member.after_issue(issued);
+        if let Some(list) = list {
+            member.state.revoke(Arc::new(list), member.my_ix, now.mono);
+        }
         member.restore(&stored.records, now);
         member.contacts.begin(&member.state, member.my_ix, &mut member.rng);
         member.turn(now);
@@ -486,7 +487,7 @@ impl Member {
             self.out.push(Out::Notify(notice));
         }
         self.flush_gossip(now);
-        let digest = self.state.trie.settle(&self.state.roster);
+        let digest = self.state.settle_digest();
         if core::mem::replace(&mut self.digest, digest) != digest {
             self.digest_since = now.mono;
         }
@@ -558,32 +559,4 @@ impl Member {
     pub(crate) fn digest(&self) -> Hash {
         self.digest
     }
-}
-
-fn check(
-    config: &Config,
-    certificate: &Certificate,
-    me: &LocalIdentity,
-    now: Now,
-    allowance: Duration,
-) -> Result<(), ConfigError> {
-    if !certificate.verify(&config.root, &*config.verifier) {
-        return Err(ConfigError::Certificate(crate::certificate::CertificateError::BadSignature));
-    }
-    if me.signer.public_key() != certificate.key() {
-        return Err(ConfigError::WrongKey(certificate.id));
-    }
-    if now.wall > certificate.not_after + allowance {
-        return Err(ConfigError::Expired { now: now.wall, until: certificate.not_after });
-    }
-    if now.wall + allowance < certificate.not_before {
-        return Err(ConfigError::NotYetValid { now: now.wall, from: certificate.not_before });
-    }
-    if config.addrs.len() > ADDRS_MAX {
-        return Err(ConfigError::TooManyAddrs);
-    }
-    if config.tags.len() > TAGS_MAX {
-        return Err(ConfigError::TagsTooLong);
-    }
-    Ok(())
 }

@@ -20,6 +20,10 @@ impl Member {
 
     /// The same; `leaf` is what `from` says that it holds.
     pub(crate) fn want_shown(&mut self, from: &MemberId, want: Want, leaf: Option<Brief>) {
+        // R14: others may not know yet that it is a member no more.
+        if self.state.revoked.as_ref().is_some_and(|list| list.contains_brief(&want.id)) {
+            return;
+        }
         if let Some(pull) = self.gossip.pulls.get_mut(&want.id) {
             let is_new = pull.from != *from && !pull.others.iter().any(|(other, _)| other == from);
             if is_new && pull.others.len() < ANNOUNCERS_MAX {

@@ -150,7 +150,9 @@ impl Member {
     fn take(&mut self, from: MemberId, queued: &Queued, now: Now) {
         self.note_wait(from, queued.at, now);
         let mut fates = Vec::with_capacity(2);
-        if queued.id == self.me {
+        if self.state.is_revoked(&queued.id) && !planted!(RevokedHeard) {
+            fates.push(Fate::Refused); // R14
+        } else if queued.id == self.me {
             fates.push(self.take_own(from, queued, now));
         } else if queued.note.is_some() {
             fates.push(self.take_note(from, queued, false, now));
@@ -158,7 +160,7 @@ impl Member {
             fates.push(self.take_certificate(from, queued.id, der, now));
         }
         for bytes in &queued.accusations {
-            if fates.last() == Some(&Fate::Bad) {
+            if fates.last() == Some(&Fate::Bad) || self.state.is_revoked(&queued.id) {
                 break;
             }
             fates.push(self.take_accusation(from, queued.id, bytes, now));
@@ -210,7 +212,7 @@ impl Member {
     }
 
     /// Checks a record's signature once; a failure is remembered for (body, signature) only (R10).
-    fn check(&mut self, record: &[u8], holds: impl FnOnce(&Config) -> bool) -> bool {
+    pub(crate) fn check(&mut self, record: &[u8], holds: impl FnOnce(&Config) -> bool) -> bool {
         if self.failed.contains(record) {
             mark!(R10Remembered);
             return false;
@@ -531,7 +533,7 @@ impl Member {
     /// Takes in what an earlier run of this member saved: its own words, checked when they came. Whoever's lease has
     /// run out by the wall clock is not taken.
     pub(crate) fn restore(&mut self, records: &[u8], now: Now) {
-        let Ok(Frame::Records(bundles)) = Frame::decode_saved(records) else { return };
+        let Ok((_, bundles)) = Frame::decode_saved(records) else { return };
         for bundle in bundles {
             let (Some(der), Some(bytes)) = (bundle.certificate, bundle.note) else { continue };
             let (Ok(certificate), Ok(note)) =
@@ -539,7 +541,8 @@ impl Member {
             else {
                 continue;
             };
-            let fits = certificate.id == note.id() && note.id() != self.me;
+            let is_ours = note.id() == self.me || self.state.is_revoked(&note.id());
+            let fits = certificate.id == note.id() && !is_ours;
             let current = certificate.is_current(now.wall, self.state.params.allowance);
             if fits && current && self.state.judge_time(&note, now.wall).is_ok() {
                 let (certificate, note) = (self.store.certificate(certificate), self.store.note(note));

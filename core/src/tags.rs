@@ -7,7 +7,7 @@ pub const BODY_VERSION: u8 = 1;
 pub const BODY_NOTE: u8 = 1;
 /// Domain of an [accusation](crate::accusation).
 pub const BODY_ACCUSATION: u8 = 2;
-/// Domain of a revocation list (reserved).
+/// Domain of a [revocation list](crate::revocation).
 pub const BODY_REVOCATION: u8 = 3;
 /// Domain of a [broadcast](crate::broadcast).
 pub const BODY_BROADCAST: u8 = 4;
@@ -44,6 +44,11 @@ pub const FRAME_CLOCK_ASK: u8 = 9;
 /// A frame of records, packed.
 pub const FRAME_PACKED: u8 = 10;
 
+/// "This is the revocation list that I hold."
+pub const FRAME_HOLDS: u8 = 11;
+/// A revocation list.
+pub const FRAME_REVOCATIONS: u8 = 12;
+
 /// Datagrams: first byte.
 pub const DATAGRAM_PING: u8 = 1;
 /// The answer to a ping.
@@ -59,6 +64,8 @@ pub const HASH_LEAF: &[u8] = b"ifrit leaf 1";
 pub const HASH_BUCKET: &[u8] = b"ifrit bucket 1";
 /// An inner node of the trie.
 pub const HASH_NODE: &[u8] = b"ifrit node 1";
+/// A view with a revocation list: the trie's root and the list.
+pub const HASH_VIEW: &[u8] = b"ifrit view 1";
 /// Memory of failed signatures: body and signature together.
 pub const HASH_FAILED: &[u8] = b"ifrit failed 1";
 /// The key of an [open network](crate::certificate::open_signer)'s root.

@@ -8,6 +8,7 @@ use crate::{
     mask::Mask,
     member::Member,
     params::Params,
+    revocation::Revocations,
     shared::Shared,
     state::{Ix, Standing},
     time::{Mono, Wall},
@@ -32,7 +33,7 @@ pub enum State {
     Left,
     /// Out: its certificate has ended.
     Expired,
-    /// Out: the CA revoked it.
+    /// Out: the CA revoked it (R14).
     Revoked,
 }
 
@@ -166,13 +167,22 @@ impl View<'_> {
     }
 
     /// One member. O(log N).
+    ///
+    /// Of one that was revoked nothing is kept but that: its epoch is 0, and it has no addresses.
     pub fn member(&self, id: &MemberId) -> Option<MemberView> {
-        self.0.state.roster.ix(id).map(|ix| self.show(ix))
+        let known = self.0.state.roster.ix(id).map(|ix| self.show(ix));
+        known.or_else(|| self.0.state.is_revoked(id).then(|| self.show_revoked(*id)))
+    }
+
+    /// The CA's revocation list that this view holds (R14).
+    pub fn revocations(&self) -> Option<&Revocations> {
+        self.0.state.revoked.as_deref()
     }
 
     /// How one member stands. O(log N), no allocation.
     pub fn state_of(&self, id: &MemberId) -> Option<State> {
-        self.0.state.roster.ix(id).map(|ix| self.standing(ix))
+        let known = self.0.state.roster.ix(id).map(|ix| self.standing(ix));
+        known.or_else(|| self.0.state.is_revoked(id).then_some(State::Revoked))
     }
 
     /// The signed note of a member, as it travels.
@@ -296,8 +306,21 @@ impl View<'_> {
         }
     }
 
+    fn show_revoked(&self, id: MemberId) -> MemberView {
+        MemberView {
+            id,
+            state: State::Revoked,
+            since: self.0.state.revoked_since,
+            epoch: 0,
+            mask: Mask::all(self.0.state.params.rings),
+            addrs: Vec::new(),
+            tags: Vec::new(),
+        }
+    }
+
     fn standing(&self, ix: Ix) -> State {
         match self.0.state.roster[ix].standing {
+            _ if ix == self.0.my_ix && self.0.state.is_revoked(&self.0.me) => State::Revoked,
             Standing::Live if self.0.state.is_accused(ix) => State::Accused,
             Standing::Live => State::Live,
             Standing::Down => State::Down,

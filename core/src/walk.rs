@@ -45,12 +45,17 @@ impl Member {
         self.gossip.walking.insert(peer);
         mark!(R13Walk);
         self.counters.walks += 1;
+        self.show_list(peer);
         self.state.trie.settle(&self.state.roster);
         let nodes = alloc::vec![(Prefix::ROOT, self.state.trie.root().into())];
         self.send(peer, Lane::Walk, Frame::Ask(Ask { nodes }).encode());
     }
 
     pub(crate) fn on_ask(&mut self, from: MemberId, ask: &Ask) {
+        // R14: what differs may be the list. Once per walk: whoever begins one asks for the root.
+        if ask.nodes.first().is_some_and(|(prefix, _)| *prefix == Prefix::ROOT) {
+            self.show_list(from);
+        }
         if self.is_spent(&from, self.now.mono) {
             return;
         }

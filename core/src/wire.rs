@@ -94,6 +94,27 @@ pub(crate) struct Hello {
     pub(crate) out_at: u64,
 }
 
+/// Which revocation list somebody holds: the greater is the one that counts. Sequence 0: none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HeldList {
+    pub(crate) sequence: u64,
+    /// First bytes of its hash.
+    pub(crate) hash: Brief,
+}
+
+impl Ord for HeldList {
+    /// Of two with one sequence the one with the lower hash counts.
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        (self.sequence, other.hash).cmp(&(other.sequence, self.hash))
+    }
+}
+
+impl PartialOrd for HeldList {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// A frame of a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
@@ -109,7 +130,14 @@ pub(crate) enum Frame<'a> {
     Clock(u64),
     /// "What does yours say?"
     ClockAsk,
+    /// "This is the revocation list that I hold."
+    Holds(HeldList),
+    /// A revocation list, as it was signed.
+    Revocations(&'a [u8]),
 }
+
+/// What a snapshot holds.
+pub(crate) type Saved<'a> = (Option<&'a [u8]>, Vec<Bundle<'a>>);
 
 /// Why a frame was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,14 +175,23 @@ impl<'a> Frame<'a> {
                 let () = strict(body)?;
                 Ok(Self::ClockAsk)
             }
+            tags::FRAME_HOLDS => Ok(Self::Holds(strict(body)?)),
+            tags::FRAME_REVOCATIONS => Ok(Self::Revocations(strict(body)?)),
             _ => Err(FrameError::Unknown),
         }
     }
 
-    /// A snapshot of our own: of any length.
-    pub(crate) fn decode_saved(bytes: &'a [u8]) -> Result<Self, FrameError> {
-        match bytes.split_first() {
-            Some((&tags::FRAME_RECORDS, body)) => Ok(Self::Records(strict(body)?)),
+    /// A snapshot of our own: a revocation list if there is one, then records, of any length.
+    pub(crate) fn decode_saved(bytes: &'a [u8]) -> Result<Saved<'a>, FrameError> {
+        let (list, records) = match bytes.split_first() {
+            Some((&tags::FRAME_REVOCATIONS, body)) => {
+                let (list, rest) = postcard::take_from_bytes(body).map_err(|_| FrameError::Malformed)?;
+                (Some(list), rest)
+            }
+            _ => (None, bytes),
+        };
+        match records.split_first() {
+            Some((&tags::FRAME_RECORDS, body)) => Ok((list, strict(body)?)),
             Some(_) | None => Err(FrameError::Malformed),
         }
     }
@@ -170,6 +207,8 @@ impl<'a> Frame<'a> {
             Self::Redirect(summaries) => framed(tags::FRAME_REDIRECT, summaries),
             Self::Clock(wall) => framed(tags::FRAME_CLOCK, wall),
             Self::ClockAsk => framed(tags::FRAME_CLOCK_ASK, &()),
+            Self::Holds(held) => framed(tags::FRAME_HOLDS, held),
+            Self::Revocations(list) => framed(tags::FRAME_REVOCATIONS, list),
         }
     }
 }

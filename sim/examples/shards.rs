@@ -40,9 +40,11 @@ impl Shards {
     fn told(&mut self, notice: &Notice, subject: usize) {
         let changed = match notice {
             Notice::Up { .. } => self.live.insert(subject),
-            Notice::Down { .. } | Notice::Left { .. } | Notice::Gray { .. } | Notice::Expired { .. } => {
-                self.live.remove(&subject)
-            }
+            Notice::Down { .. }
+            | Notice::Left { .. }
+            | Notice::Gray { .. }
+            | Notice::Expired { .. }
+            | Notice::Revoked { .. } => self.live.remove(&subject),
             _ => false,
         };
         if changed {

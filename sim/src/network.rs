@@ -12,6 +12,7 @@ use ifrit_core::{
     id::{MemberId, NetworkId},
     note::{self, Note},
     params::{NetworkParams, Wish},
+    revocation::{self, Entry, Revocations},
     time::Wall,
 };
 use ifrit_node::ca::Authority;
@@ -120,6 +121,16 @@ impl Network {
             Some(ideal) => Arc::new(ideal.clone()),
             None => Arc::new(P256Verifier),
         }
+    }
+
+    /// A revocation list of the CA's: who, each until the last certificate ends.
+    ///
+    /// # Panics
+    /// If the sequence is 0, or they are too many.
+    pub fn revoke(&self, sequence: u64, who: &[MemberId]) -> Revocations {
+        let entries = who.iter().map(|id| Entry { id: *id, until: WALL_START + VALIDITY }).collect();
+        let fields = revocation::Fields { sequence, entries };
+        fields.sign(self.params(), &mut self.authority.key().clone()).expect("a list that can be")
     }
 
     /// Signs with the key of this scalar.

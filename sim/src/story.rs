@@ -232,6 +232,7 @@ impl Story {
             Notice::Gray { member } => format!("{} is gray", name(member)),
             Notice::Left { member } => format!("{} has left", name(member)),
             Notice::Expired { member } => format!("{}'s lease has ended", name(member)),
+            Notice::Revoked { member } => format!("{} is revoked", name(member)),
             Notice::Updated { member, epoch } => {
                 format!("{} has changed ({})", name(member), self.note(member, *epoch))
             }

@@ -4,8 +4,10 @@ use ifrit_core::{
     accusation::Accusation,
     id::MemberId,
     note::Note,
+    revocation::Revocations,
     tags::{
-        FRAME_ANNOUNCE, FRAME_CLOCK, FRAME_HELLO, FRAME_PACKED, FRAME_RECORDS, FRAME_REDIRECT, FRAME_WANT,
+        FRAME_ANNOUNCE, FRAME_CLOCK, FRAME_HELLO, FRAME_HOLDS, FRAME_PACKED, FRAME_RECORDS, FRAME_REDIRECT,
+        FRAME_REVOCATIONS, FRAME_WANT,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -107,6 +109,16 @@ fn unpack(block: &[u8]) -> Option<Vec<u8>> {
 /// "I hold you out at this epoch" (0: I do not).
 pub fn hello(out_at: u64) -> Vec<u8> {
     framed(FRAME_HELLO, &(0u16, 0u64, out_at))
+}
+
+/// "I hold the revocation list of this sequence and this hash, briefly."
+pub fn holds(sequence: u64, hash: [u8; 8]) -> Vec<u8> {
+    framed(FRAME_HOLDS, &(sequence, hash))
+}
+
+/// A revocation list.
+pub fn revocations(list: &Revocations) -> Vec<u8> {
+    framed(FRAME_REVOCATIONS, &list.signed().bytes())
 }
 
 /// "Your note's time is wrong here; my wall clock says this", in ms.

@@ -91,6 +91,7 @@ impl Running {
             Notice::Slow { peer, rtt_ms } => self.put(&[15]).put(&peer.0).put(&rtt_ms.to_be_bytes()),
             Notice::EpochOverrun { epoch } => self.put(&[16]).number(*epoch),
             Notice::SeedsUnreachable => self.put(&[17]),
+            Notice::Revoked { member } => self.put(&[18]).put(&member.0),
         };
     }
 

@@ -39,6 +39,7 @@ fn command(command: &Command) -> String {
         Command::SetAddrs(addrs) => format!("to set the addresses {addrs:?}"),
         Command::SetCertificate(der) => format!("to set a certificate of {} bytes", der.len()),
         Command::SetSeeds(seeds) => format!("to take {seeds} seeds"),
+        Command::SetRevocations(list) => format!("to take a revocation list of {} bytes", list.len()),
     }
 }
 
@@ -82,6 +83,8 @@ fn frame(bytes: &[u8]) -> String {
         Some(&tags::FRAME_WALK_TELL) => "an answer of a walk",
         Some(&tags::FRAME_REDIRECT) => "a redirect",
         Some(&tags::FRAME_CLOCK) => "a word on the clock",
+        Some(&tags::FRAME_HOLDS) => "a word on the revocation list",
+        Some(&tags::FRAME_REVOCATIONS) => "a revocation list",
         _ => "an unknown frame",
     };
     with_bytes(name, bytes)

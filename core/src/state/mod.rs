@@ -24,11 +24,12 @@ use crate::{
     id::MemberId,
     note::Note,
     params::{NetworkParams, Params},
+    revocation::Revocations,
     ring::Rings,
-    tags::HASH_LEAF,
+    tags::{HASH_LEAF, HASH_VIEW},
     time::{Mono, Now, Wall},
     trie::Trie,
-    wire::{Bundle, Frame},
+    wire::{Bundle, Frame, HeldList},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -43,6 +44,10 @@ pub(crate) struct State {
     pub(crate) roster: Roster,
     pub(crate) rings: Rings,
     pub(crate) trie: Trie,
+    /// The CA's last word on who is a member no more (R14): none of them is in the roster, but this member itself.
+    pub(crate) revoked: Option<Arc<Revocations>>,
+    /// When that came.
+    pub(crate) revoked_since: Mono,
     cases: BTreeMap<Ix, Case>,
     /// Live members with a valid accusation, and members that are down: what is asked often is listed.
     suspects: BTreeSet<Ix>,
@@ -95,6 +100,8 @@ impl State {
             roster: Roster::default(),
             rings: Rings::new(network.id, network.rings),
             trie: Trie::default(),
+            revoked: None,
+            revoked_since: now,
             cases: BTreeMap::new(),
             suspects: BTreeSet::new(),
             downs: BTreeSet::new(),
@@ -126,8 +133,11 @@ impl State {
         self.introduce(certificate, note, until, since);
     }
 
-    /// Appends the records of all that are not out, but for `me`'s.
+    /// Appends the revocation list, if there is one, and the records of all that are not out, but for `me`'s.
     pub(crate) fn snapshot(&self, me: &MemberId, out: &mut Vec<u8>) {
+        if let Some(list) = &self.revoked {
+            out.extend(Frame::Revocations(list.signed().bytes()).encode());
+        }
         let live = self.roster.iter().filter(|(id, ix)| *id != me && !self.is_out(*ix));
         let bundle = |(id, ix): (&MemberId, Ix)| Bundle {
             id: *id,
@@ -407,13 +417,41 @@ impl State {
             }
             self.untils.remove(&(until, ix));
             if ix != me {
-                self.forget(ix, now);
+                let member = self.id(ix);
+                self.forget(ix, Notice::Expired { member }, now);
             }
         }
     }
 
-    fn forget(&mut self, ix: Ix, now: Mono) {
-        let id = self.roster[ix].certificate.id;
+    /// R14: those in the list are members no more, but `me`, whom others forget.
+    pub(crate) fn revoke(&mut self, list: Arc<Revocations>, me: Ix, now: Mono) {
+        self.enter(now);
+        let gone = list.entries().filter_map(|entry| self.roster.ix(&entry.id)).filter(|ix| *ix != me);
+        for ix in gone.collect::<Vec<_>>() {
+            self.untils.remove(&(self.roster[ix].until, ix));
+            let member = self.id(ix);
+            self.forget(ix, Notice::Revoked { member }, now);
+        }
+        (self.revoked, self.revoked_since) = (Some(list), now);
+    }
+
+    /// Whether the CA has revoked it (R14).
+    pub(crate) fn is_revoked(&self, id: &MemberId) -> bool {
+        self.revoked.as_ref().is_some_and(|list| list.contains(id))
+    }
+
+    /// Which revocation list is held.
+    pub(crate) fn held_list(&self) -> HeldList {
+        self.revoked.as_ref().map(|list| list.held()).unwrap_or_default()
+    }
+
+    /// The view's digest: records and revocation list.
+    pub(crate) fn settle_digest(&mut self) -> Hash {
+        let root = self.trie.settle(&self.roster);
+        self.revoked.as_ref().map_or(root, |list| crypto::hash(HASH_VIEW, &[&root, list.hash()]))
+    }
+
+    fn forget(&mut self, ix: Ix, why: Notice, now: Mono) {
         self.drop_case(ix);
         self.dirty.remove(&ix);
         // As accuser it is certified here no longer (R1).
@@ -433,7 +471,7 @@ impl State {
         self.live -= usize::from(!self.roster[ix].standing.is_out());
         self.roster.remove(ix);
         self.touch_all();
-        self.notices.push(Notice::Expired { member: id });
+        self.notices.push(why);
         fallen.into_iter().for_each(|accused| self.leaf(accused));
         self.settle(now);
     }

@@ -250,6 +250,8 @@ impl From<&Notice> for EventRow {
             Notice::Gray { member } => Self::of("gray", Some(*member)),
             Notice::Left { member } => Self::of("left", Some(*member)),
             Notice::Expired { member } => Self::of("expired", Some(*member)),
+            Notice::Revoked { member } => Self::of("revoked", Some(*member))
+                .detail("the CA has revoked it: it is out for good"),
             Notice::Updated { member, epoch } => Self::of("updated", Some(*member)).epoch(*epoch),
             Notice::AccusedMyself { accusation } => Self::accusation("accused-myself", accusation),
             Notice::Equivocation { member, epoch } => Self::of("equivocation", Some(*member))

@@ -27,7 +27,7 @@ impl Invariant for Epochs {
     }
 
     fn told(&mut self, scene: &Scene<'_>, what: &Observed, _: &mut Found) {
-        if let Notice::Expired { member } = &what.notice
+        if let Notice::Expired { member } | Notice::Revoked { member } = &what.notice
             && let Some((_, held)) = self.held.get_mut(&what.observer)
         {
             held.remove(&scene.world.index(member));

@@ -22,7 +22,9 @@ impl Invariant for EqualRoots {
         for a in scene.turn(PER_LOOK) {
             let b = (a + 1) % scene.world.len();
             let (Some(one), Some(other)) = (scene.correct_view(a), scene.correct_view(b)) else { continue };
-            let (roots, records) = (one.digest() == other.digest(), records(&one) == records(&other));
+            let list = |view: &View<'_>| view.revocations().map(|list| *list.hash());
+            let records = records(&one) == records(&other) && list(&one) == list(&other);
+            let roots = one.digest() == other.digest();
             if roots != records {
                 let detail = format!("{a} and {b} have equal records: {records}, equal roots: {roots}");
                 found.violation(Some(a), detail);

@@ -244,7 +244,11 @@ impl<'a> Runner<'a> {
     fn count(&mut self, told: &Observed) {
         let live = match &told.notice {
             Notice::Up { .. } | Notice::Rebutted { .. } => true,
-            Notice::Down { .. } | Notice::Gray { .. } | Notice::Left { .. } | Notice::Expired { .. } => false,
+            Notice::Down { .. }
+            | Notice::Gray { .. }
+            | Notice::Left { .. }
+            | Notice::Expired { .. }
+            | Notice::Revoked { .. } => false,
             _ => return,
         };
         let Some(subject) = told.notice.subject() else { return };

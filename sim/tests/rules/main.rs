@@ -8,6 +8,7 @@ mod join;
 mod liars;
 mod notes;
 mod partition;
+mod revoked;
 mod rings;
 
 use ifrit_sim::{Setup, World};
