@@ -10,6 +10,7 @@ mod database;
 mod invites;
 mod limiter;
 mod lists;
+mod revoke;
 mod rows;
 mod service;
 #[cfg(test)]

@@ -15,7 +15,9 @@ mod tests;
 use crate::{
     ca::{
         generate_csr,
-        wire::{Bytes, Code, ENROL_PATH, Enrol, Granted, Problem, RENEW_PATH, Renew},
+        wire::{
+            Bytes, Code, ENROL_PATH, Enrol, Granted, Problem, RENEW_PATH, REVOCATIONS_PATH, Renew, Revoked,
+        },
     },
     identity::{Identity, IdentityError, generate_key, load_key_of, save_key},
     invite::{Invite, InviteError, base32},
@@ -88,6 +90,9 @@ pub enum EnrolError {
         "the CA does not renew this certificate (expired, or not one of its own): enrol again with an invite"
     )]
     NotRenewable,
+    /// The CA has revoked this member.
+    #[error("the CA has revoked this member: enrol anew, in another directory and with a new invite")]
+    Revoked,
     /// The CA says no for another reason.
     #[error("the CA refuses: {0}")]
     Refused(String),
@@ -176,6 +181,29 @@ pub fn renew(ca: &str, identity: &Identity, now: Wall) -> Result<Enrolment, Enro
     ask(ca, &identity.root.fingerprint, RENEW_PATH, &body, &identity.signer, now)
 }
 
+/// The last revocation list of the CA at `ca` (`host:port`), as it was signed, whose root has `fingerprint`; `None` while nobody was
+/// ever revoked. Its signature is the core's to check.
+///
+/// # Errors
+/// [`EnrolError`].
+pub fn revocations(ca: &str, fingerprint: &Hash, now: Wall) -> Result<Option<Vec<u8>>, EnrolError> {
+    let answer = told(ca, https::get(ca, fingerprint, REVOCATIONS_PATH, now)?)?;
+    let malformed =
+        |error: serde_json::Error| EnrolError::Malformed { ca: ca.to_owned(), what: error.to_string() };
+    let revoked: Revoked = serde_json::from_slice(&answer).map_err(malformed)?;
+    Ok(revoked.list.map(|list| list.0))
+}
+
+/// The body of an answer that says yes.
+fn told(ca: &str, (status, answer): (u16, Vec<u8>)) -> Result<Vec<u8>, EnrolError> {
+    if status == 200 {
+        return Ok(answer);
+    }
+    let what = format!("HTTP status {status}");
+    let malformed = |_| EnrolError::Malformed { ca: ca.to_owned(), what };
+    Err(refused(serde_json::from_slice(&answer).map_err(malformed)?))
+}
+
 fn ask(
     ca: &str,
     fingerprint: &Hash,
@@ -186,12 +214,7 @@ fn ask(
 ) -> Result<Enrolment, EnrolError> {
     let malformed = |what: String| EnrolError::Malformed { ca: ca.to_owned(), what };
     let body = serde_json::to_vec(body).expect("strings and numbers");
-    let (status, answer) = https::post(ca, fingerprint, path, &body, now)?;
-    if status != 200 {
-        let problem: Problem =
-            serde_json::from_slice(&answer).map_err(|_| malformed(format!("HTTP status {status}")))?;
-        return Err(refused(problem));
-    }
+    let answer = told(ca, https::post(ca, fingerprint, path, &body, now)?)?;
     let granted: Granted = serde_json::from_slice(&answer).map_err(|error| malformed(error.to_string()))?;
     let identity =
         Identity::new(&granted.root.0, &granted.certificate.0, key.clone()).map_err(EnrolError::Identity)?;
@@ -211,6 +234,7 @@ fn refused(problem: Problem) -> EnrolError {
         Code::WithdrawnInvite => EnrolError::WithdrawnInvite,
         Code::TooMany => EnrolError::TooMany,
         Code::NotRenewable => EnrolError::NotRenewable,
+        Code::Revoked => EnrolError::Revoked,
         _ => EnrolError::Refused(problem.message.chars().take(200).filter(|c| !c.is_control()).collect()),
     }
 }

@@ -6,6 +6,7 @@
 use super::{
     Authority, AuthorityError, CsrError,
     invites::{name_of, secret_hash, take_use},
+    revoke::is_revoked,
     rows::{self, Issued, Row},
 };
 use crate::{
@@ -113,6 +114,22 @@ pub enum CaError {
         super::INVITES_MAX
     )]
     TooManyInvites,
+    /// The CA never gave that member a certificate.
+    #[error("the CA knows no member {0}: `ifrit ca list` lists them")]
+    NoMember(String),
+    /// Several members' ids begin so.
+    #[error("{0} is the beginning of several members: give more of it (`ifrit ca list`)")]
+    Ambiguous(String),
+    /// The list would not fit.
+    #[error(
+        "{} members are revoked whose certificates have not ended: wait until some do, or make a new network, with \
+         shorter certificates (`--cert-lifetime`)",
+        ifrit_core::limits::REVOKED_MAX
+    )]
+    TooManyRevoked,
+    /// The member with this key was revoked.
+    #[error("the member with this key was revoked: a newcomer needs a new key")]
+    RevokedKey,
     /// No such invite is remembered.
     #[error("there is no invite {0}: `ifrit ca invites` lists them")]
     NoInvite(String),
@@ -134,6 +151,9 @@ pub enum Refusal {
     /// The operator took it back.
     #[error("the invite was withdrawn: ask for a new one")]
     WithdrawnInvite,
+    /// The member was revoked: its key gets no certificate any more.
+    #[error("this member was revoked: come again with a new key and a new invite")]
+    Revoked,
     /// The request is not right.
     #[error(transparent)]
     Csr(#[from] CsrError),
@@ -273,6 +293,11 @@ impl Ca {
         let key = super::requested_key(csr)?;
         let write = self.db.begin_write().map_err(CaError::from)?;
         let last = last_issued(&write, &key)?;
+        if let Some(last) = &last
+            && is_revoked(&write, &last.id()?)?
+        {
+            return Err(Refusal::Revoked);
+        }
         if let Some(last) = last.as_ref().filter(|last| last.invite == Some(name_of(&invite))) {
             let contacts = others(contacts(&write)?, addr);
             return Ok(Enrolled { certificate: last.der()?, contacts, again: true });
@@ -296,6 +321,9 @@ impl Ca {
     pub fn issue(&self, key: &PublicKey, now: Wall) -> Result<Enrolled, CaError> {
         let write = self.db.begin_write()?;
         let id = last_issued(&write, key)?.map_or_else(|| Ok(new_id()), |last| last.id())?;
+        if is_revoked(&write, &id)? {
+            return Err(CaError::RevokedKey);
+        }
         let certificate = self.issue_in(&write, key, id, None, ("issue", OPERATOR), now)?;
         let contacts = contacts(&write)?;
         write.commit()?;
@@ -320,6 +348,9 @@ impl Ca {
         let last = last_issued(&write, &old.key())?.ok_or(Refusal::NotRenewable)?;
         if last.id()? != old.id {
             return Err(Refusal::NotRenewable);
+        }
+        if is_revoked(&write, &old.id)? {
+            return Err(Refusal::Revoked);
         }
         if now.since(Wall(last.at_ms)) < RENEWAL_SPACING.min(self.lifetime()? / 8) {
             return Ok(Enrolled { certificate: last.der()?, contacts: contacts(&write)?, again: true });

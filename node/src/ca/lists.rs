@@ -89,8 +89,12 @@ impl Ca {
         .collect()
     }
 
-    fn holds(&self, _id: &MemberId, not_after: Wall, now: Wall) -> Result<Holds, CaError> {
-        Ok(if not_after < now { Holds::Expired } else { Holds::Current })
+    fn holds(&self, id: &MemberId, not_after: Wall, now: Wall) -> Result<Holds, CaError> {
+        Ok(match (self.was_revoked(id)?, not_after < now) {
+            (true, _) => Holds::Revoked,
+            (false, true) => Holds::Expired,
+            (false, false) => Holds::Current,
+        })
     }
 
     /// The last `count` lines of the log before the one with number `before`, the last first.

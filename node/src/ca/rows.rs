@@ -61,6 +61,19 @@ impl Issued {
     }
 }
 
+/// A member that was revoked.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Revoked {
+    pub(super) at_ms: u64,
+    /// When the last of its certificates ends.
+    pub(super) until_ms: u64,
+    pub(super) reason: String,
+}
+
+impl Row for Revoked {
+    const NAME: &'static str = "revoked";
+}
+
 pub(super) fn audit(at: Wall, what: &str, detail: &str, from: &str) -> Vec<u8> {
     serde_json::json!({ "at_ms": at.0, "what": what, "detail": detail, "from": from })
         .to_string()

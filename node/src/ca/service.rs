@@ -3,7 +3,7 @@
 use super::{
     Ca, CsrError, Enrolled, Refusal,
     limiter::Limiter,
-    wire::{Bytes, Code, ENROL_PATH, Enrol, Granted, Problem, RENEW_PATH, Renew},
+    wire::{Bytes, Code, ENROL_PATH, Enrol, Granted, Problem, RENEW_PATH, REVOCATIONS_PATH, Renew, Revoked},
 };
 use crate::invite::parse_base32;
 use ifrit_core::time::Now;
@@ -25,7 +25,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// The CA behind HTTP: `POST /v1/enrol` and `POST /v1/renew`. Share it between connections.
+/// The CA behind HTTP: `POST /v1/enrol`, `POST /v1/renew` and `GET /v1/revocations`. Share it between connections.
 #[derive(Debug)]
 pub struct Service {
     ca: Arc<Ca>,
@@ -50,6 +50,10 @@ impl Service {
     pub fn handle(&self, now: Now, source: IpAddr, method: &str, path: &str, body: &[u8]) -> Answer {
         if !self.limiter().admits(source, now.mono) {
             return problem(429, Code::TooMany, "too many useless requests: wait a little");
+        }
+        if (method, path) == ("GET", REVOCATIONS_PATH) {
+            self.limiter().charge(source, now.mono);
+            return self.revocations();
         }
         let result = self.answer(now, source, method, path, body);
         match result {
@@ -93,9 +97,23 @@ impl Service {
                 self.ca.renew(&certificate.0, &csr.0, &from(source), now.wall)
             }
             (_, ENROL_PATH | RENEW_PATH) => return Err(problem(405, Code::NotFound, "only POST")),
-            _ => return Err(problem(404, Code::NotFound, &format!("only {ENROL_PATH} and {RENEW_PATH}"))),
+            (_, REVOCATIONS_PATH) => return Err(problem(405, Code::NotFound, "only GET")),
+            _ => {
+                let paths = format!("only {ENROL_PATH}, {RENEW_PATH} and {REVOCATIONS_PATH}");
+                return Err(problem(404, Code::NotFound, &paths));
+            }
         };
         result.map_err(|refusal| refused(&refusal))
+    }
+
+    fn revocations(&self) -> Answer {
+        match self.ca.revocations() {
+            Ok(list) => {
+                let list = list.map(|list| Bytes(list.signed().bytes().to_vec()));
+                json(200, &Revoked { list })
+            }
+            Err(error) => refused(&error.into()),
+        }
     }
 
     fn granted(&self, now: Now, enrolled: Enrolled) -> Answer {
@@ -137,6 +155,7 @@ fn refused(refusal: &Refusal) -> Answer {
         Refusal::UsedUpInvite => (403, Code::UsedUpInvite),
         Refusal::WithdrawnInvite => (403, Code::WithdrawnInvite),
         Refusal::NotRenewable => (403, Code::NotRenewable),
+        Refusal::Revoked => (403, Code::Revoked),
         Refusal::Csr(CsrError::Malformed | CsrError::NoProof | CsrError::WrongKind) => (400, Code::BadCsr),
         Refusal::Ca(error) => {
             // What is wrong inside is the operator's to know.

@@ -9,6 +9,15 @@ pub(crate) const ENROL_PATH: &str = "/v1/enrol";
 /// `POST` it here to renew.
 pub(crate) const RENEW_PATH: &str = "/v1/renew";
 
+/// `GET` the last revocation list here.
+pub(crate) const REVOCATIONS_PATH: &str = "/v1/revocations";
+
+/// The CA's last revocation list, as it was signed; none while nobody was ever revoked.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Revoked {
+    pub(crate) list: Option<Bytes>,
+}
+
 /// A newcomer's request.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +65,7 @@ pub(crate) enum Code {
     WithdrawnInvite,
     BadCsr,
     NotRenewable,
+    Revoked,
     Malformed,
     TooLarge,
     TooMany,

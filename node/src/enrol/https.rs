@@ -1,4 +1,4 @@
-//! One `POST` over TLS 1.3 to a server known by the fingerprint of its root.
+//! One request over TLS 1.3 to a server known by the fingerprint of its root.
 
 use super::{DEADLINE, EnrolError};
 use crate::ca::SERVICE_NAME;
@@ -26,7 +26,7 @@ use std::{
 const CONNECT: Duration = Duration::from_secs(5);
 /// Addresses of one name that are tried.
 const ADDRS_TRIED: usize = 4;
-/// Bytes of an answer, header included; the CA's has about 3 kB.
+/// Bytes of an answer, header included: a full revocation list has 55 kB as base64, all else about 3 kB.
 const ANSWER_MAX: usize = 64 * 1024;
 
 /// Status and body of the answer.
@@ -37,18 +37,26 @@ pub(super) fn post(
     body: &[u8],
     now: Wall,
 ) -> Result<(u16, Vec<u8>), EnrolError> {
-    let failed = |error: io::Error| explain(ca, error);
-    let mut stream = connect(ca).map_err(failed)?;
-    let mut tls = client(fingerprint, now).map_err(|error| failed(io::Error::other(error)))?;
-    let mut stream = rustls::Stream::new(&mut tls, &mut stream);
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: {SERVICE_NAME}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n",
         body.len()
     );
-    let mut request = head.into_bytes();
-    request.extend_from_slice(body);
-    stream.write_all(&request).and_then(|()| stream.flush()).map_err(failed)?;
+    exchange(ca, fingerprint, &[head.as_bytes(), body].concat(), now)
+}
+
+/// The same, of what is there for all.
+pub(super) fn get(ca: &str, fingerprint: &Hash, path: &str, now: Wall) -> Result<(u16, Vec<u8>), EnrolError> {
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {SERVICE_NAME}\r\nConnection: close\r\n\r\n");
+    exchange(ca, fingerprint, head.as_bytes(), now)
+}
+
+fn exchange(ca: &str, fingerprint: &Hash, request: &[u8], now: Wall) -> Result<(u16, Vec<u8>), EnrolError> {
+    let failed = |error: io::Error| explain(ca, error);
+    let mut stream = connect(ca).map_err(failed)?;
+    let mut tls = client(fingerprint, now).map_err(|error| failed(io::Error::other(error)))?;
+    let mut stream = rustls::Stream::new(&mut tls, &mut stream);
+    stream.write_all(request).and_then(|()| stream.flush()).map_err(failed)?;
     read_answer(&mut stream).map_err(failed)
 }
 

@@ -56,11 +56,13 @@ fn serve(stream: TcpStream, service: &Service, config: Arc<rustls::ServerConfig>
     while !head.ends_with("\r\n\r\n") {
         stream.read_line(&mut head).ok().filter(|len| *len > 0)?;
     }
-    let path = head.split(' ').nth(1)?.to_owned();
-    let len = head.split("Content-Length: ").nth(1)?.split("\r\n").next()?.parse().ok()?;
+    let (method, path) = (head.split(' ').next()?.to_owned(), head.split(' ').nth(1)?.to_owned());
+    let len =
+        head.split("Content-Length: ").nth(1).map_or("0", |rest| rest.split("\r\n").next().unwrap_or("0"));
+    let len = len.parse().ok()?;
     let mut body = vec![0; len];
     stream.read_exact(&mut body).ok()?;
-    let answer = service.handle(Now { mono: Mono(0), wall: NOW }, source, "POST", &path, &body);
+    let answer = service.handle(Now { mono: Mono(0), wall: NOW }, source, &method, &path, &body);
     let head = format!("HTTP/1.1 {} X\r\ncontent-length: {}\r\n\r\n", answer.status, answer.body.len());
     let stream = stream.get_mut();
     stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&answer.body)).ok()?;
@@ -211,4 +213,21 @@ fn a_half_written_key_of_an_enrolment_that_never_ended_is_made_anew() {
     std::fs::write(dir.path().join(crate::identity::KEY_FILE), b"-----BEGIN PRIV").expect("writable");
     enrol(&host.invite(1).to_string(), &mut store, &[], NOW).expect("it enrols");
     Identity::load(Path::new(dir.path())).expect("all there");
+}
+
+#[test]
+fn r14_revoked_members_are_not_renewed_and_the_list_is_there_for_all() {
+    let host = Host::start();
+    let ca = host.service.ca();
+    let identity = request(&host.invite(1), &generate_key(), None, NOW).expect("it enrols").identity;
+    let list = || revocations(&host.addr, &ca.root().fingerprint, NOW).expect("it is told");
+    assert_eq!(list(), None, "nobody was ever revoked");
+    let signed = ca.revoke(&identity.id(), "stolen", NOW).expect("it is a member");
+    assert_eq!(list().as_deref(), Some(signed.signed().bytes()));
+    let error = renew(&host.addr, &identity, NOW + HOUR).expect_err("it is a member no more");
+    assert!(matches!(error, EnrolError::Revoked), "{error}");
+    let error = request(&host.invite(1), &identity.signer, None, NOW).expect_err("nor with a new invite");
+    assert!(matches!(error, EnrolError::Revoked), "{error}");
+    let stranger = revocations(&host.addr, &[1; 32], NOW).expect_err("not the CA asked for");
+    assert!(matches!(stranger, EnrolError::WrongFingerprint { .. }), "{stranger}");
 }

@@ -40,6 +40,7 @@ fn is_bad_input(error: &StartError) -> bool {
                 | EnrolError::UnknownInvite
                 | EnrolError::ExpiredInvite
                 | EnrolError::UsedUpInvite
+                | EnrolError::Revoked
                 | EnrolError::WithdrawnInvite
         ),
         _ => false,

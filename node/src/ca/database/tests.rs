@@ -258,3 +258,47 @@ fn newcomers_are_told_the_last_sixteen_and_never_themselves() {
     let c = Params::derive(&ca.root().params).contacts;
     assert_eq!(self::invite(&ca, 1).members.len(), c, "an invite carries c of them");
 }
+
+#[test]
+fn r14_revoked_members_are_listed_until_their_last_certificate_ends() {
+    let (dir, ca) = temporary();
+    let (invite, key) = (invite(&ca, 9), generate_key());
+    let old = enrol(&ca, &invite, &key, NOW).expect("it holds").certificate;
+    let id = parse(&ca, &old).id;
+    let other = parse(&ca, &enrol(&ca, &invite, &generate_key(), NOW).expect("it holds").certificate).id;
+    ca.renew(&old, &generate_csr(&key), "", NOW + HOUR).expect("it is current");
+    assert!(matches!(ca.revoke(&MemberId([7; 32]), "", NOW), Err(CaError::NoMember(_))));
+    assert_eq!(ca.find(&id.to_string()[..12]).expect("one begins so"), id);
+    assert!(matches!(ca.find("m-77"), Err(CaError::NoMember(_))));
+
+    let list = ca.revoke(&id, "stolen\nlaptop", NOW + HOUR).expect("it is a member");
+    assert!(list.signed().verify(&P256Verifier, &ca.root().key));
+    let until = NOW + HOUR + MEMBER_VALIDITY;
+    let entries: Vec<_> = list.entries().map(|entry| (entry.id, entry.until)).collect();
+    assert_eq!(entries, [(id, until)], "the renewed one's end");
+    assert_eq!(ca.revoke(&id, "again", NOW + HOUR * 2).expect("nothing new"), list);
+    assert!(matches!(enrol(&ca, &invite, &key, NOW), Err(Refusal::Revoked)));
+    assert!(matches!(ca.renew(&old, &generate_csr(&key), "", NOW + HOUR * 2), Err(Refusal::Revoked)));
+    assert!(matches!(ca.issue(&key.public_key(), NOW), Err(CaError::RevokedKey)));
+    drop(ca);
+
+    let ca = Ca::open(dir.path()).expect("it opens");
+    assert_eq!(ca.revocations().expect("it reads"), Some(list.clone()));
+    let states: Vec<_> = ca.certificates(0, 9, NOW).expect("it reads").iter().map(|row| row.state).collect();
+    assert_eq!(states, [Holds::Revoked, Holds::Current, Holds::Revoked]);
+    assert_eq!(ca.log(None, 1).expect("it reads")[0].detail, format!("{id}: stolenlaptop"));
+    let later = ca.revoke(&other, "", until + HOUR).expect("it was a member");
+    assert!(later.sequence() > list.sequence() && !later.contains(&id) && !later.contains(&other));
+    let row = ca.certificates(0, 1, until + HOUR).expect("it reads");
+    assert_eq!(row[0].state, Holds::Revoked, "the CA itself forgets nobody");
+}
+
+#[test]
+fn r14_a_clock_that_was_set_back_repeats_no_sequence() {
+    let (_dir, ca) = temporary();
+    let invite = invite(&ca, 9);
+    let member = || parse(&ca, &enrol(&ca, &invite, &generate_key(), NOW).expect("it holds").certificate).id;
+    let [first, second] = [member(), member()];
+    let first = ca.revoke(&first, "", NOW + HOUR).expect("a member").sequence();
+    assert_eq!(ca.revoke(&second, "", NOW).expect("a member").sequence(), first + 1);
+}

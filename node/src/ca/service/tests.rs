@@ -77,8 +77,9 @@ fn every_refusal_has_its_status_and_code() {
         assert_eq!((found, answer["error"].as_str()), (status, Some(code)), "{path}: {answer}");
         assert!(!answer["message"].as_str().expect("text").is_empty());
     }
-    let get = service.handle(NOW, SOURCE, "GET", ENROL_PATH, b"");
-    assert_eq!(get.status, 405);
+    let get = |path| service.handle(NOW, SOURCE, "GET", path, b"").status;
+    assert_eq!((get(ENROL_PATH), get(REVOCATIONS_PATH)), (405, 200));
+    assert_eq!(post(&service, REVOCATIONS_PATH, b"").0, 405);
     assert_eq!(post(&service, ENROL_PATH, &body(&good, "")).0, 200, "none of it took a use");
 }
 
