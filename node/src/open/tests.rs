@@ -95,3 +95,33 @@ fn nothing_can_be_added_to_a_certificate() {
         assert!(matches!(with(change), Err(CertificateError::Profile(_))), "{what}");
     }
 }
+
+/// Everybody can sign as the root does, so its word on who is a member no more is nobody's.
+#[test]
+fn r14_nobody_can_be_revoked() {
+    use ifrit_core::{
+        config::{Config, Probation, Stored},
+        event::{Command, Event, Refused},
+        member::Member,
+        revocation::{Entry, Fields},
+        seed::Seed,
+        time::{Mono, Now},
+    };
+    let (root, pem) = network();
+    let [one, two] = [(); 2].map(|()| join(pem.as_bytes()).expect("in"));
+    let config = Config {
+        root: one.root.clone(),
+        addrs: Vec::new(),
+        tags: Vec::new(),
+        seeds: 0,
+        probation: Probation::default(),
+        verifier: std::sync::Arc::new(RingVerifier),
+    };
+    let now = Now { mono: Mono(0), wall: NOW };
+    let member = Member::new(config, one.local(), Stored::default(), Seed([1; 32]), now);
+    let fields = Fields { sequence: 1, entries: vec![Entry { id: two.id(), until: NOW }] };
+    let list = fields.sign(&root.params, &mut open_signer(&root.params.id)).expect("a list");
+    let command = Command::SetRevocations(list.signed().bytes().to_vec());
+    let refused = member.expect("it can be made").handle(now, Event::Command(command));
+    assert_eq!(refused, Err(Refused::WrongRevocations));
+}

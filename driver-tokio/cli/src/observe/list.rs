@@ -166,7 +166,13 @@ pub(crate) const METRICS: &[Metric] = &[
     }),
     counter("removals", "reason", "Members that went out of its live view", |s| {
         let told = s.core.told;
-        each([("down", told.down), ("gray", told.gray), ("left", told.left), ("expired", told.expired)])
+        each([
+            ("down", told.down),
+            ("gray", told.gray),
+            ("left", told.left),
+            ("expired", told.expired),
+            ("revoked", told.revoked),
+        ])
     }),
     counter("notices", "kind", "What it told its application and its log, by kind", |s| {
         each(s.core.told.each())
