@@ -30,6 +30,11 @@ pub const REQUEST_BYTES_PER_PEER: usize = 4 * 1024 * 1024;
 pub const ANSWER_BYTES_PER_PEER: usize = 16 * 1024 * 1024;
 /// Bytes of unfinished or unanswered requests in all, in each direction.
 pub const REQUEST_BYTES_TOTAL: usize = 64 * 1024 * 1024;
+/// Bytes of answers of one peer that have begun to arrive here: what it may leave untaken there, and one that is on its way
+/// beside it. Whoever keeps to its own limit stays below.
+pub const ANSWERS_FROM_PEER: usize = ANSWER_BYTES_PER_PEER + REQUEST_MAX;
+/// The same of all peers. Beyond it the largest of the peer that has most is given up.
+pub const ANSWERS_TOTAL: usize = 128 * REQUEST_MAX;
 /// Bytes of a failure's text. Longer ones are cut.
 pub const FAILURE_TEXT_MAX: usize = 1024;
 /// After a member could not be reached, requests to it fail at once for this long.
@@ -163,3 +168,9 @@ pub const LOG_EVERY: Duration = Duration::from_secs(10);
 pub const OFFENDERS_MAX: usize = 32;
 /// Bytes of a recorded run that wait to be taken: a disk that stalls for seconds under full traffic. More is a gap.
 pub const RECORD_WAITING_MAX: usize = 4 * 1024 * 1024;
+
+/// What one of several peers may have of what they share: its own limit, and no more than a part of what is left. So a few
+/// that take all they may never take all there is.
+pub(crate) fn fair_share(own: usize, left: usize, parts: usize) -> usize {
+    own.min(left.div_ceil(parts))
+}

@@ -31,6 +31,12 @@ impl Bucket {
         self.level > 0
     }
 
+    /// Whether all is in it that can be.
+    pub(super) fn is_full(&mut self, now: Mono) -> bool {
+        self.fill(now);
+        self.level == self.burst as i64
+    }
+
     /// From when on something is in it.
     pub(super) fn ready_at(&self) -> Mono {
         let short = u64::try_from(1 - self.level).unwrap_or(0);

@@ -29,6 +29,8 @@ pub(super) struct Fetch {
     pub(super) waiting: BTreeMap<u64, Message>,
     /// Since when nothing but a gap keeps these.
     pub(super) blocked: Option<Mono>,
+    /// How often that gap was passed in part only, because somebody offered what lies in it.
+    pub(super) islands: u8,
     /// When it goes on by itself.
     pub(super) timer: Option<Mono>,
 }

@@ -36,6 +36,9 @@ pub(crate) type Tip = [u8; 8];
 pub(crate) struct Malformed;
 
 impl Frame {
+    /// Bytes of a range.
+    pub(crate) const RANGE_BYTES: usize = HEAD + 32 + 3 * 8 + size_of::<Tip>();
+
     /// As it travels.
     pub(crate) fn encode(&self) -> Vec<u8> {
         match self {

@@ -144,6 +144,11 @@ impl Held {
         self.author(now, of.author).runs.entry(of.run).or_default().next = next;
     }
 
+    /// Whether the run is marked.
+    pub(super) fn is_equivocated(&self, of: RunId) -> bool {
+        self.run(of).is_some_and(|run| run.equivocated)
+    }
+
     /// Marks the run; whether it was not marked before.
     pub(super) fn equivocated(&mut self, of: RunId) -> bool {
         let run = self.authors.get_mut(&of.author).and_then(|author| author.runs.get_mut(&of.run));

@@ -31,6 +31,7 @@ mod tests;
 
 pub(crate) use self::frame::{Frame, Inlet};
 use self::{
+    bucket::Bucket,
     fetch::{Ask, Fetch, Offer},
     held::Held,
     peer::{Give, Peer},
@@ -101,6 +102,8 @@ pub(crate) struct Broadcasts {
     asked: usize,
     /// Bytes that wait for earlier ones, in all.
     waiting: usize,
+    /// What neighbours that have gone may still be given, until it is all that there is: who comes anew has no more.
+    spent: BTreeMap<MemberId, Bucket>,
     tidy_at: Mono,
 }
 
@@ -120,6 +123,7 @@ impl Broadcasts {
             offers: 0,
             asked: 0,
             waiting: 0,
+            spent: BTreeMap::new(),
             tidy_at: Mono::default(),
         }
     }
@@ -158,6 +162,9 @@ impl Broadcasts {
             return;
         }
         let mut peer = Peer::new(now);
+        if let Some(given) = self.spent.remove(&id) {
+            peer.given = given;
+        }
         self.held.runs().for_each(|of| peer.tell(of));
         self.peers.insert(id, peer);
         self.stirred.insert(id);
@@ -166,7 +173,11 @@ impl Broadcasts {
     /// A neighbour can no longer be talked to: what was asked of it is asked of others.
     pub(crate) fn down(&mut self, now: Mono, id: &MemberId, judge: &impl Judge) {
         let lost = self.forsake(id);
-        self.peers.remove(id);
+        if let Some(mut peer) = self.peers.remove(id)
+            && !peer.given.is_full(now)
+        {
+            self.spent.insert(*id, peer.given);
+        }
         self.stirred.remove(id);
         lost.into_iter().for_each(|of| self.plan(now, of, judge));
     }
@@ -205,6 +216,7 @@ impl Broadcasts {
         if self.tidy_at <= now {
             self.tidy_at = now + TIDY_PERIOD;
             self.held.tidy(now, |author| judge.knows(author));
+            self.spent.retain(|_, given| !given.is_full(now));
         }
     }
 
@@ -222,17 +234,18 @@ impl Broadcasts {
     pub(crate) fn next_content(&mut self, now: Mono, to: &MemberId) -> Option<Frame> {
         loop {
             let peer = self.peers.get_mut(to)?;
+            if peer.wants_content() && !peer.given.has_some(now) {
+                self.timers.insert((peer.given.ready_at(), Due::Peer(*to)));
+                return None;
+            }
             if let Some(of) = peer.next_untold() {
                 let (range, tip) = self.held.range(of);
                 let offer = self.fetches.get(&of).and_then(|fetch| fetch.offers.get(to));
                 if range.is_empty() || offer.is_some_and(|offer| offer.range.end >= range.end) {
                     continue;
                 }
+                peer.given.take(now, Frame::RANGE_BYTES);
                 return Some(Frame::Range { of, first: range.start, next: range.end, tip });
-            }
-            if !peer.gives.is_empty() && !peer.given.has_some(now) {
-                self.timers.insert((peer.given.ready_at(), Due::Peer(*to)));
-                return None;
             }
             let (of, sequence) = match peer.gives.pop_front()? {
                 Give::Body(of, sequence) => (of, sequence),
@@ -297,8 +310,9 @@ impl Broadcasts {
         {
             peer.untell(of);
         }
-        if range.end <= next {
-            self.doubt(from, of, range.end.checked_sub(1), tip);
+        // One with nothing in it offers nothing, however far it claims to be.
+        if range.end <= next || range.is_empty() {
+            self.doubt(from, of, range.clone().next_back(), tip);
             if self.withdraw(&from, of, &range) {
                 self.plan(now, of, judge);
             }
@@ -330,12 +344,16 @@ impl Broadcasts {
         let ask = self.fetches.get_mut(&of).and_then(|fetch| fetch.unask(sequence, &from));
         let Some(ask) = ask else { return self.compare(now, from, &message, judge) };
         self.release([ask]);
+        if !judge.knows(&of.author) {
+            // It went out of the view after it was asked for, which is nobody's fault (R10).
+            return self.plan(now, of, judge);
+        }
         if !judge.verifies(&message) {
             self.garbage(now, from, judge);
             return self.plan(now, of, judge);
         }
         self.peers.get_mut(&from).into_iter().for_each(|peer| peer.gave(now));
-        self.held.quota(now, of.author).take(now, message.bytes().len());
+        self.held.quota(now, of.author).take(now, message.bytes().len() + BROADCAST_OVERHEAD);
         if let Some(fetch) = self.fetches.get_mut(&of) {
             self.waiting += message.signed().bytes().len();
             fetch.waiting.insert(sequence, message);
@@ -352,7 +370,8 @@ impl Broadcasts {
         let fetch = self.fetches.get(&of);
         let waits = fetch.and_then(|fetch| fetch.waiting.get(&sequence));
         let Some(ours) = self.held.get(of, sequence).or(waits).map(Message::signed) else { return };
-        if ours.body() == message.signed().body() {
+        if ours.body() == message.signed().body() || self.held.is_equivocated(of) || !judge.knows(&of.author)
+        {
             return;
         }
         let told = Told::Equivocation { of, ours: ours.clone(), theirs: message.signed().clone() };

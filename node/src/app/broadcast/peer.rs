@@ -91,9 +91,15 @@ impl Peer {
         Some(of)
     }
 
-    /// Whether it may be asked for one more body.
-    pub(super) fn is_free(&self) -> bool {
-        self.deaf_until.is_none() && self.asked < BROADCAST_PULLS_PER_PEER
+    /// Whether there is something to tell it, or to give.
+    pub(super) fn wants_content(&self) -> bool {
+        !self.untold.is_empty() || !self.gives.is_empty()
+    }
+
+    /// Whether it may be asked for one more body, of `limit` at most. One that takes nothing of what it is asked is not asked
+    /// on.
+    pub(super) fn is_free(&self, limit: usize) -> bool {
+        self.deaf_until.is_none() && self.asked.max(self.pulls.len()) < limit
     }
 
     /// Whether it may be counted on.

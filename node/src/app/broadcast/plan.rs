@@ -8,6 +8,10 @@ use std::time::Duration;
 /// Times Δ that a gap is waited for while somebody in good standing offers what would fill it.
 const HOPE: u32 = 4;
 
+/// Parts of one gap that are believed in, one after the other: else a liar stops a run by offering number after number of
+/// it. A correct neighbour offers what it has in one range.
+const ISLANDS: u8 = 4;
+
 /// What keeps later broadcasts of a run waiting.
 enum Gap {
     /// Nothing, or there is hope until then.
@@ -52,7 +56,7 @@ impl Broadcasts {
             // A view that does not know the author yet is asked again, but not often: anybody can make authors up.
             let known = judge.knows(&of.author);
             let at = if known { self.ask(now, of, fetch, next) } else { now + self.delta };
-            match self.gap(now, fetch, next) {
+            match self.gap(now, of, fetch, next) {
                 Gap::Until(hope) => return Some(at.min(hope)),
                 Gap::Over(to) => {
                     fetch.blocked = None;
@@ -73,7 +77,7 @@ impl Broadcasts {
             at += 1;
         }
         if at > next {
-            fetch.blocked = None;
+            (fetch.blocked, fetch.islands) = (None, 0);
             self.tell_all(of, fetch);
         }
         at > next
@@ -100,16 +104,17 @@ impl Broadcasts {
     }
 
     /// Whether to go on waiting for `next` while later ones are here.
-    fn gap(&self, now: Mono, fetch: &mut Fetch, next: u64) -> Gap {
+    fn gap(&mut self, now: Mono, of: RunId, fetch: &mut Fetch, next: u64) -> Gap {
         let Some(first) = fetch.waiting.keys().next().copied() else {
             fetch.blocked = None;
             return Gap::Until(Mono::NEVER);
         };
         let since = *fetch.blocked.get_or_insert(now);
+        // Time during which nobody may be asked is nobody's silence.
+        let may_ask = self.asked < BROADCAST_PULLS_MAX && self.held.quota(now, of.author).has_some(now);
         let trusted = |peer: &MemberId| self.peers.get(peer).is_some_and(Peer::is_trusted);
         let offers = |peer: &MemberId| fetch.offers[peer].range.contains(&next) && trusted(peer);
-        // Whoever was not asked yet waits for room or for the author's quota, which is nobody's silence.
-        if fetch.offers.keys().any(|peer| offers(peer) && !fetch.was_asked(next, peer)) {
+        if !may_ask && fetch.offers.keys().any(|peer| offers(peer) && !fetch.was_asked(next, peer)) {
             fetch.blocked = None;
             return Gap::Until(now + self.patience());
         }
@@ -120,8 +125,9 @@ impl Broadcasts {
         }
         // Nor is what they offer beyond it believed.
         let others = |peer: &MemberId| trusted(peer) && !fetch.was_asked(next, peer);
-        let offered = fetch.next_offered(next + 1, others).unwrap_or(first);
-        Gap::Over(offered.min(first))
+        let offered = fetch.next_offered(next + 1, others).filter(|_| fetch.islands < ISLANDS);
+        fetch.islands += u8::from(offered.is_some());
+        Gap::Over(offered.unwrap_or(first).min(first))
     }
 
     /// Asks for what is offered, the next ones first; when to look again.
@@ -154,10 +160,7 @@ impl Broadcasts {
                 again = again.min(quota.ready_at());
                 break;
             }
-            let Some(id) = self.choose(fetch, sequence) else { continue };
-            if late.is_none() {
-                self.held.quota(now, of.author).take(now, BROADCAST_OVERHEAD);
-            }
+            let Some(id) = self.choose(fetch, sequence, first) else { continue };
             self.ask_one(now, of, fetch, sequence, id);
             again = again.min(now + self.patience());
         }
@@ -173,14 +176,19 @@ impl Broadcasts {
     }
 
     /// Of those who offer it and were not asked for it: the one with the fewest faults, then the least to do, then
-    /// who offered first.
-    fn choose(&self, fetch: &Fetch, sequence: u64) -> Option<MemberId> {
+    /// who offered first. A part of what each may be asked is kept for what comes next, which else waits behind what runs
+    /// with more to come ask for; and a part of what all may be asked for others, whatever liars leave ungiven.
+    fn choose(&self, fetch: &Fetch, sequence: u64, is_next: bool) -> Option<MemberId> {
+        let (own, parts) =
+            if is_next { (BROADCAST_PULLS_PER_PEER, 4) } else { (BROADCAST_PULLS_PER_PEER * 3 / 4, 8) };
+        let limit = fair_share(own, BROADCAST_PULLS_MAX.saturating_sub(self.asked), parts);
+
         let offers = fetch
             .offers
             .iter()
             .filter(|(id, offer)| offer.range.contains(&sequence) && !fetch.was_asked(sequence, id));
         let free = offers.filter_map(|(id, offer)| {
-            let peer = self.peers.get(id).filter(|peer| peer.is_free())?;
+            let peer = self.peers.get(id).filter(|peer| peer.is_free(limit))?;
             Some(((peer.faults, peer.asked, offer.order), *id))
         });
         free.min().map(|(_, id)| id)

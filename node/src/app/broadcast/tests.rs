@@ -1,5 +1,6 @@
 //! Among many of the state machines: in order, once, every gap told, whatever relays, authors and links do.
 
+mod liars;
 mod net;
 
 use self::net::*;
