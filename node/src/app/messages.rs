@@ -74,7 +74,11 @@ impl Messages {
     fn is_full(&self, peer: &MemberId, opened: Use) -> bool {
         let side = usize::from(opened == Use::Theirs);
         let of = self.of.get(peer).map_or(0, |of| of[side]);
-        of >= [STREAMS_PER_PEER, STREAMS_FROM_PEER][side] || self.total[side] >= STREAMS_TOTAL
+        let left = STREAMS_TOTAL - self.total[side];
+        match opened {
+            Use::Theirs => of >= fair_share(STREAMS_FROM_PEER, left, 2),
+            _ => of >= STREAMS_PER_PEER || left == 0,
+        }
     }
 
     fn add(&mut self, peer: MemberId, opened: Use, key: Option<StreamKey>) -> StreamId {

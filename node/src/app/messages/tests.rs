@@ -314,3 +314,18 @@ fn a_lost_link_ends_its_streams() {
     }
     nothing_left(&world);
 }
+
+#[test]
+fn peers_that_open_all_they_may_leave_room_for_others() {
+    let mut world = World::new(7);
+    for n in 2..=6 {
+        for _ in 0..STREAMS_PER_PEER {
+            open(&mut world, n, 1);
+        }
+    }
+    world.run(Duration::from_secs(5));
+    open(&mut world, 7, 1);
+    world.until(|world| theirs(world, 1).iter().any(|(_, from)| *from == id(7)));
+    let [_, opened] = world.end(1).app.messages.count();
+    assert!(opened <= STREAMS_TOTAL);
+}
