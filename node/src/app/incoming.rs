@@ -1,6 +1,8 @@
 //! Requests of others.
 
-use super::{App, Directory, Failure, Owner, REPLY_BODY, REPLY_FAILURE, REPLY_TOO_LARGE, RequestToken};
+use super::{
+    App, Directory, Failure, Owner, REPLY_BODY, REPLY_FAILURE, REPLY_TOO_LARGE, RequestToken, ledger::Ledger,
+};
 use crate::{
     limits::*,
     link::{Links, Read, Reset, StreamKey},
@@ -32,20 +34,11 @@ struct Request {
     answer: usize,
 }
 
-/// What memory is held for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Arriving,
-    Answered,
-}
-
 /// What one peer has here.
 #[derive(Debug, Default)]
 struct Share {
     requests: usize,
     bytes: usize,
-    /// Of answers that it has not taken.
-    answers: usize,
 }
 
 /// All requests of others.
@@ -55,7 +48,10 @@ pub(super) struct Incoming {
     requests: BTreeMap<RequestToken, Request>,
     shares: BTreeMap<MemberId, Share>,
     bytes: usize,
-    answers: usize,
+    /// What of these bytes may give way. What is worked on cannot, and would cover for those that could.
+    arriving: Ledger<RequestToken>,
+    /// Answers that are not taken yet.
+    answers: Ledger<RequestToken>,
 }
 
 impl Incoming {
@@ -63,6 +59,12 @@ impl Incoming {
     fn room(&self, from: &MemberId) -> usize {
         let own = self.shares.get(from).map_or(0, |share| share.bytes);
         (REQUEST_BYTES_PER_PEER - own).min(REQUEST_BYTES_TOTAL - self.bytes)
+    }
+
+    /// On which streams.
+    #[cfg(test)]
+    pub(super) fn streams(&self) -> Vec<StreamKey> {
+        self.requests.values().map(|request| request.stream).collect()
     }
 
     /// Whoever has requests here.
@@ -73,50 +75,43 @@ impl Incoming {
 
     fn charge(&mut self, token: RequestToken, more: usize) {
         let Some(request) = self.requests.get_mut(&token) else { return };
+        self.arriving.set(request.from, token, request.bytes, request.bytes + more);
         request.bytes += more;
         self.bytes += more;
         self.shares.entry(request.from).or_default().bytes += more;
     }
 
+    /// It has come whole: what it is charged with stays until it is answered.
+    fn arrived(&mut self, token: RequestToken) {
+        if let Some(request) = self.requests.get(&token) {
+            self.arriving.set(request.from, token, request.bytes, 0);
+        }
+    }
+
     /// From the body of a request to that of its answer; false if its peer leaves too many untaken.
     fn charge_answer(&mut self, token: RequestToken, bytes: usize) -> bool {
         let Some(request) = self.requests.get_mut(&token) else { return false };
-        let share = self.shares.entry(request.from).or_default();
-        if share.answers + bytes > ANSWER_BYTES_PER_PEER || self.answers + bytes > REQUEST_BYTES_TOTAL {
+        let (own, all) = (self.answers.of(&request.from), self.answers.total());
+        if own + bytes > ANSWER_BYTES_PER_PEER || all + bytes > REQUEST_BYTES_TOTAL {
             return false;
         }
         let done = std::mem::take(&mut request.bytes);
-        (share.bytes, self.bytes) = (share.bytes - done, self.bytes - done);
-        (request.answer, share.answers) = (bytes, share.answers + bytes);
-        self.answers += bytes;
+        self.shares.entry(request.from).or_default().bytes -= done;
+        self.bytes -= done;
+        self.answers.set(request.from, token, 0, bytes);
+        request.answer = bytes;
         true
-    }
-
-    /// The largest that `kind` counts, of the peer that has the most of it in all; `None` if that is `but`. What is worked on
-    /// counts for nobody: it cannot give way, and would cover for those that could.
-    fn largest(&self, but: &MemberId, kind: Kind) -> Option<(RequestToken, StreamKey)> {
-        let size = |request: &Request| match request.state {
-            State::Arriving(_) if kind == Kind::Arriving => request.bytes,
-            State::Answered { .. } if kind == Kind::Answered => request.answer,
-            _ => 0,
-        };
-        let mut of: BTreeMap<MemberId, usize> = BTreeMap::new();
-        for request in self.requests.values() {
-            *of.entry(request.from).or_default() += size(request);
-        }
-        let (most, _) = of.iter().max_by_key(|(_, bytes)| **bytes)?;
-        let theirs = self.requests.iter().filter(|(_, request)| request.from == *most && most != but);
-        let (token, request) = theirs.max_by_key(|(_, request)| size(request))?;
-        (size(request) > 0).then_some((*token, request.stream))
     }
 
     fn remove(&mut self, token: RequestToken) -> Option<Request> {
         let request = self.requests.remove(&token)?;
         self.bytes -= request.bytes;
-        self.answers -= request.answer;
+        if let State::Arriving(_) = request.state {
+            self.arriving.set(request.from, token, request.bytes, 0);
+        }
+        self.answers.set(request.from, token, request.answer, 0);
         if let Some(share) = self.shares.get_mut(&request.from) {
             share.bytes -= request.bytes;
-            share.answers -= request.answer;
             share.requests -= 1;
             if share.requests == 0 {
                 self.shares.remove(&request.from);
@@ -160,7 +155,7 @@ impl App {
         view: &impl Directory,
     ) -> usize {
         let Some(from) = self.incoming.requests.get(&token).map(|request| request.from) else { return 0 };
-        self.make_room(&from, Kind::Arriving, budget, links);
+        self.make_room(&from, |incoming| (incoming.bytes, &incoming.arriving), budget, links);
         // At most so much is read: beyond it is one byte that shows that there is more.
         let room = self.incoming.room(&from);
         let Some(request) = self.incoming.requests.get_mut(&token) else { return 0 };
@@ -180,6 +175,7 @@ impl App {
                 } else {
                     NodeEvent::Request { token, from, body }
                 });
+                self.incoming.arrived(token);
             }
             Read::Bytes(_) | Read::Finished => {
                 links.counters.requests_refused += 1;
@@ -207,7 +203,7 @@ impl App {
             return;
         }
         let (from, stream, message) = (request.from, request.stream, message(answer));
-        self.make_room(&from, Kind::Answered, message.len(), links);
+        self.make_room(&from, |incoming| (incoming.answers.total(), &incoming.answers), message.len(), links);
         if !self.incoming.charge_answer(token, message.len()) {
             links.counters.requests_refused += 1;
             links.abandon(stream, Reset::Refused);
@@ -221,22 +217,27 @@ impl App {
 
     /// When all memory is taken, whoever has the most of it gives way: else a few peers that end no request, or take no
     /// answer, keep all others out.
-    fn make_room(&mut self, from: &MemberId, kind: Kind, bytes: usize, links: &mut Links) {
-        let held = |incoming: &Incoming| match kind {
-            Kind::Arriving => incoming.bytes,
-            Kind::Answered => incoming.answers,
-        };
-        while held(&self.incoming) + bytes > REQUEST_BYTES_TOTAL {
-            let Some((token, stream)) = self.incoming.largest(from, kind) else { return };
+    fn make_room(
+        &mut self,
+        from: &MemberId,
+        held: impl Fn(&Incoming) -> (usize, &Ledger<RequestToken>),
+        bytes: usize,
+        links: &mut Links,
+    ) {
+        loop {
+            let (held, by) = held(&self.incoming);
+            let largest = by.largest().filter(|(most, _)| most != from && held + bytes > REQUEST_BYTES_TOTAL);
+            let Some((_, token)) = largest else { return };
+            let Some(request) = self.incoming.requests.get(&token) else { return };
             links.counters.requests_refused += 1;
-            links.abandon(stream, Reset::Refused);
+            links.abandon(request.stream, Reset::Refused);
             self.forget(token);
         }
     }
 
     /// Bytes held for requests that arrive or are worked on, and for answers.
     pub(super) fn held(&self) -> (usize, usize) {
-        (self.incoming.bytes, self.incoming.answers)
+        (self.incoming.bytes, self.incoming.answers.total())
     }
 
     /// Writes what the windows take. A requester that wants no more is forgotten.

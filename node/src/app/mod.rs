@@ -47,6 +47,7 @@
 mod broadcast;
 mod gossip;
 mod incoming;
+mod ledger;
 mod messages;
 mod outgoing;
 mod reach;
@@ -193,7 +194,8 @@ pub enum RequestError {
     /// No such member in the view.
     #[error("unknown member")]
     UnknownMember,
-    /// Too many requests of this member wait already. Nothing was sent.
+    /// Too many requests of this member wait already, and nothing was sent; or too much of what others answer waits here for
+    /// its end, of which this was the most, and the request was handled.
     #[error("too many requests wait already")]
     Busy,
     /// Taken back by [`Node::cancel`](crate::node::Node::cancel), or the node stopped. The request may have been
@@ -357,9 +359,14 @@ impl App {
     /// Takes what links say of streams and of themselves.
     pub(crate) fn on_link(&mut self, now: Now, event: &LinkEvent, links: &mut Links, view: &impl Directory) {
         match event {
-            LinkEvent::Up { member, .. } | LinkEvent::Available { member } => {
+            LinkEvent::Up { member, .. } => {
                 self.open(now, *member, links);
                 self.look_for_neighbours(now, links, view);
+                self.relay_to(now, *member, links, view);
+            }
+            // A peer can say so hundreds of times in one packet: nothing is done for all neighbours.
+            LinkEvent::Available { member } => {
+                self.open(now, *member, links);
                 self.relay_to(now, *member, links, view);
             }
             LinkEvent::Down { member } => self.unreachable(now, *member, links, view),

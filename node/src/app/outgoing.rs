@@ -2,6 +2,7 @@
 
 use super::{
     App, Directory, Failure, Owner, REPLY_BODY, REPLY_FAILURE, REPLY_TOO_LARGE, RequestError, RequestId,
+    ledger::Ledger,
     reach::{OutOfReach, Use, Want},
     tags,
 };
@@ -39,6 +40,8 @@ struct Request {
     finished: bool,
     stream: Option<StreamKey>,
     answer: Vec<u8>,
+    /// Bytes of the answer that its peer is charged with.
+    charged: usize,
     /// An exchange of gossip: nobody waits for its end.
     gossip: bool,
     #[cfg(test)]
@@ -69,6 +72,8 @@ pub(super) struct Outgoing {
     deadlines: BTreeSet<(Mono, RequestId)>,
     /// Bytes of all messages.
     bytes: usize,
+    /// Answers that have begun to arrive.
+    answers: Ledger<RequestId>,
 }
 
 impl Outgoing {
@@ -189,6 +194,7 @@ impl App {
             finished: false,
             stream: None,
             answer: Vec::new(),
+            charged: 0,
             gossip: false,
             #[cfg(test)]
             held_back: false,
@@ -235,6 +241,12 @@ impl App {
         }
     }
 
+    /// Bytes of answers that have begun to arrive.
+    #[cfg(test)]
+    pub(super) fn answers_held(&self) -> usize {
+        self.out.requests.values().map(|request| request.answer.len()).sum()
+    }
+
     /// The last byte of a request is never sent.
     #[cfg(test)]
     pub(super) fn hold_back(&mut self, id: RequestId) {
@@ -254,7 +266,10 @@ impl App {
     ) -> usize {
         let Some(request) = self.out.requests.get_mut(&id) else { return 0 };
         match links.read(stream, budget, &mut request.answer) {
-            Read::Bytes(read) if request.answer.len() <= request.answer_max() => return read,
+            Read::Bytes(read) if request.answer.len() <= request.answer_max() => {
+                self.charge_answer(now, id, links);
+                return read;
+            }
             Read::Bytes(_) => self.end(now, id, Err(RequestError::too_large()), links),
             Read::Finished => {
                 let answer = std::mem::take(&mut request.answer);
@@ -265,6 +280,23 @@ impl App {
             Read::Blocked => {}
         }
         0
+    }
+
+    /// Charges the peer of a request with what has come of the answer. If that is too much, what is most gives way: else a
+    /// peer of which much is asked fills the memory with answers that it does not end.
+    fn charge_answer(&mut self, now: Now, id: RequestId, links: &mut Links) {
+        let Some(request) = self.out.requests.get_mut(&id) else { return };
+        // It has a stream, so somebody is there.
+        let To::Member(from) = request.to else { return };
+        let before = std::mem::replace(&mut request.charged, request.answer.len());
+        self.out.answers.set(from, id, before, request.charged);
+        if self.out.answers.of(&from) > ANSWERS_FROM_PEER {
+            self.end(now, id, Err(RequestError::Busy), links);
+        }
+        while self.out.answers.total() > ANSWERS_TOTAL {
+            let Some((_, largest)) = self.out.answers.largest() else { return };
+            self.end(now, largest, Err(RequestError::Busy), links);
+        }
     }
 
     /// Takes a request back.
@@ -301,8 +333,12 @@ impl App {
             To::Member(to) => Some(to),
             To::Addr(_) => None,
         };
+        if let Some(from) = from {
+            self.out.answers.set(from, id, request.charged, 0);
+        }
         match (request.stream, request.to) {
-            (Some(stream), _) => self.close(now, stream, result.is_err(), links),
+            // Also one that was answered before it was sent: its half would stay open.
+            (Some(stream), _) => self.close(now, stream, result.is_err() || !request.finished, links),
             (None, To::Member(to)) => self.reach.forget(&to, Want::Request(id)),
             (None, To::Addr(addr)) => self.reach.forget_at(addr, id),
         }

@@ -365,6 +365,47 @@ fn peers_that_end_no_request_leave_room_for_others() {
     assert!(world.end(2).app.held().0 <= REQUEST_BYTES_TOTAL);
 }
 
+#[test]
+fn answers_that_do_not_end_are_bounded() {
+    let mut world = World::new(3);
+    let count = ANSWERS_FROM_PEER / REQUEST_MAX + 4;
+    let requests: Vec<_> = (0..count).map(|_| ask(&mut world, 1, 2, b"?", LONG * 10)).collect();
+    world.until(|world| asked(world, 2).len() == count);
+    let streams = world.end(2).app.incoming.streams();
+    let mut left: Vec<_> = streams.into_iter().map(|stream| (stream, REQUEST_MAX)).collect();
+    while left.iter().any(|(_, left)| *left > 0) {
+        for (stream, left) in &mut left {
+            let bytes = vec![REPLY_BODY; (*left).min(LINK_WINDOW as usize)];
+            // An error: it is not wanted any more.
+            *left -= world.end(2).links.write(*stream, &bytes).unwrap_or(*left);
+        }
+        world.settle();
+        world.run(Duration::from_millis(1));
+        assert!(world.end(1).app.answers_held() <= ANSWERS_FROM_PEER);
+    }
+    world.run(Duration::from_secs(1));
+    let ended = requests.iter().filter(|request| ends(&mut world, 1, **request) == [Err(RequestError::Busy)]);
+    assert!(ended.count() >= 3);
+    let request = ask(&mut world, 1, 3, b"one", LONG);
+    let token = until_asked(&mut world, 3);
+    answer(&mut world, 3, token, Ok(vec![1; REQUEST_MAX]));
+    assert_eq!(the_end(&mut world, 1, request).map(|body| body.len()), Ok(REQUEST_MAX));
+}
+
+#[test]
+fn an_answer_to_half_a_request_leaves_no_stream_open() {
+    let mut world = World::new(2);
+    let request = ask(&mut world, 1, 2, &[7; 1000], LONG);
+    world.end(1).app.hold_back(request);
+    world.until(|world| world.end(2).app.held().0 == 999);
+    let stream = world.end(2).app.incoming.streams()[0];
+    assert_eq!(world.end(2).links.write(stream, &[REPLY_BODY]), Ok(1));
+    world.end(2).links.finish(stream);
+    world.until(|world| ends(world, 1, request) == [Ok(vec![])]);
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.end(2).links.streams_of(&id(1)), 0, "it is reset");
+}
+
 fn ask_addr(world: &mut World, from: u8, addr: SocketAddr) -> RequestId {
     let now = world.at();
     let end = world.end(from);

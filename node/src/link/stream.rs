@@ -212,6 +212,13 @@ impl Links {
         }
     }
 
+    /// Streams that a member has opened and that are not over.
+    #[cfg(test)]
+    pub(crate) fn streams_of(&mut self, member: &MemberId) -> u64 {
+        let slot = self.up(member).expect("a link");
+        self.with(slot, |link| link.conn.streams().remote_open_streams(Dir::Bi)).expect("no panic")
+    }
+
     fn on_key(&mut self, key: StreamKey, f: impl FnOnce(&mut super::Link, StreamId)) {
         if self.get_mut(key.link).is_some() {
             self.mark(key.link.slot);
