@@ -198,3 +198,41 @@ fn what_is_not_here_is_answered_once_however_much_is_asked_for() {
     let is_range = |frame: &Frame| matches!(frame, Frame::Range { .. });
     assert!(answered.len() == 2 && answered.iter().all(is_range), "{answered:?}");
 }
+
+/// It drops none by itself, and bears no grudge when member 1 ends what was said over them.
+#[test]
+fn who_opens_stream_after_stream_beside_the_first_is_told_everything_twice_per_delta_at_most() {
+    let mut world = circle(2);
+    say(&mut world, 1, &0u64.to_be_bytes());
+    until_all_have(&mut world, 1, 1);
+    let (delta, before) = (world.end(1).app.relay.delta, world.now);
+    let (mut opened, mut open) = (0, Vec::new());
+    world.end(2).app.relay.delta = Duration::ZERO;
+    while world.now.since(before) < delta {
+        let links = &mut world.end(2).links;
+        if let Some(key) = links.open(id(1)) {
+            opened += 1;
+            open.push(key);
+            let hello = [&[tags::RELAY][..], &Frame::Again.encode()].concat();
+            assert_eq!(links.write(key, &hello), Ok(hello.len()));
+        }
+        // What member 1 ends gives credit back.
+        let ended = open.extract_if(.., |key| links.stopped(*key).is_some());
+        ended.collect::<Vec<_>>().into_iter().for_each(|key| links.abandon(key, Reset::Dropped));
+        world.settle();
+        world.run(RTT);
+    }
+    let refused = world.end(1).links.counters.streams_refused;
+    // The first is taken, and the first beside it.
+    assert!(opened > 10 && opened - refused <= 4, "{refused} of {opened} are refused");
+}
+
+#[test]
+fn credit_for_more_streams_is_no_reason_to_look_at_all_neighbours() {
+    let mut world = circle(2);
+    let now = world.at();
+    let end = world.end(1);
+    end.app.relay.look_at = Mono::NEVER;
+    end.app.on_link(now, &crate::link::LinkEvent::Available { member: id(2) }, &mut end.links, &end.view);
+    assert_eq!(end.app.relay.look_at, Mono::NEVER);
+}
