@@ -10,6 +10,7 @@ use crate::{
     output::{BOLD, DIM, Out, paint, span},
     settings::{self, Loaded, Reload},
     signals::{Hangups, Signals},
+    systemd,
 };
 use anyhow::{Context, bail};
 use ifrit_core::{
@@ -174,16 +175,17 @@ fn serve(args: &CaServeArgs, out: Out) -> anyhow::Result<()> {
                 )
             ),
         )?;
+        systemd::ready(&format!("answers on {}", service.local_addr()));
         loop {
             tokio::select! {
                 () = signals.next() => break,
                 true = hangups.next() => {}
             }
             // `log` is all that is live there.
-            if let Some((settings, _)) = reload.read() {
-                logging.set(&settings.log)?;
-            }
+            let taken = async { reload.read().map_or(Ok(()), |(settings, _)| logging.set(&settings.log)) };
+            systemd::reloading(taken).await?;
         }
+        systemd::stopping();
         service.stop().await;
         Ok(())
     })

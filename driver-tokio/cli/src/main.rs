@@ -34,6 +34,7 @@ mod render;
 mod rows;
 mod settings;
 mod signals;
+mod systemd;
 mod tools;
 
 use args::{CaCommand, Cli, Command};

@@ -15,6 +15,7 @@ use crate::{
     output::{BOLD, Out, paint},
     settings::{self, Loaded, Reload, agent::AgentSettings},
     signals::{Hangups, Signals},
+    systemd,
 };
 use anyhow::{Context, bail};
 use ifrit_tokio::Client;
@@ -71,8 +72,9 @@ async fn live(
     client.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     tell_started(&client, &settings, out)?;
     let events = tokio::spawn(log::events(client.events(), client.id()));
-    // Ends with the member.
+    // Both end with the member.
     tokio::spawn(log::traffic(client.clone()));
+    tokio::spawn(systemd::follow(client.clone()));
     let (settings, current) = watch::channel(settings);
     let live = reload::Live { client: client.clone(), logging, settings };
     let reloading = tokio::spawn(reload::at_hangups(hangups, reload, live));
@@ -83,6 +85,7 @@ async fn live(
         Some(asked) = leaves.recv() => End::Leave(asked),
         _ = events => End::Died,
     };
+    systemd::stopping();
     // Before the member stops and the lock is free for another agent.
     drop(socket);
     serving.abort();

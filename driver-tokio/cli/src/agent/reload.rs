@@ -5,6 +5,7 @@ use crate::{
     logging::Logging,
     settings::{Reload, agent::AgentSettings},
     signals::Hangups,
+    systemd,
 };
 use ifrit_core::limits::SEEDS_MAX;
 use ifrit_tokio::Client;
@@ -21,17 +22,21 @@ pub(super) struct Live {
 /// Carries out at every SIGHUP what has changed, for as long as the agent runs.
 pub(super) async fn at_hangups(mut hangups: Hangups, mut reload: Reload<AgentSettings>, live: Live) {
     while hangups.next().await {
-        let Some((settings, changed)) = reload.read() else { continue };
-        for key in changed {
-            if let Err(error) = live.carry_out(key, &settings).await {
-                tracing::error!("setting {key} could not be changed: {error:#}");
-            }
-        }
-        live.settings.send_replace(settings);
+        systemd::reloading(live.take_anew(&mut reload)).await;
     }
 }
 
 impl Live {
+    async fn take_anew(&self, reload: &mut Reload<AgentSettings>) {
+        let Some((settings, changed)) = reload.read() else { return };
+        for key in changed {
+            if let Err(error) = self.carry_out(key, &settings).await {
+                tracing::error!("setting {key} could not be changed: {error:#}");
+            }
+        }
+        self.settings.send_replace(settings);
+    }
+
     /// Every `live` key of [`AgentSettings`] that somebody must be told of; the others are looked at in
     /// [`Live::settings`].
     async fn carry_out(&self, key: &str, settings: &AgentSettings) -> anyhow::Result<()> {

@@ -63,13 +63,19 @@ impl World {
 
     /// Starts an agent.
     pub(crate) fn agent(&self, name: &str, args: &[&str]) -> Agent {
+        self.agent_by(ifrit(), name, args)
+    }
+
+    /// Starts an agent by a command that ends in [`ifrit`]'s: with more environment, or inside a namespace.
+    pub(crate) fn agent_by(&self, mut command: Command, name: &str, args: &[&str]) -> Agent {
         let dir = self.path(name);
         let mut all = vec!["agent", "--dir", dir.to_str().unwrap(), "--json"];
         if !args.contains(&"--listen") {
             all.extend(["--listen", "127.0.0.1:0"]);
         }
         all.extend(args);
-        let process = Process::start_logging(self, name, &all, &self.log);
+        command.args(all);
+        let process = Process::spawn(self, name, command, &self.log);
         Agent { dir, process, id: String::new(), addr: String::new() }
     }
 }
@@ -144,6 +150,11 @@ impl Done {
     }
 }
 
+/// The built command.
+pub(crate) fn ifrit() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_ifrit"))
+}
+
 /// A child with its output in files; killed when dropped.
 pub(crate) struct Process {
     pub(crate) child: Child,
@@ -153,14 +164,15 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(world: &World, name: &str, args: &[&str]) -> Self {
-        Self::start_logging(world, name, args, "")
+        let mut command = ifrit();
+        command.args(args);
+        Self::spawn(world, name, command, "")
     }
 
-    /// Starts the command, which logs as RUST_LOG would say.
-    fn start_logging(world: &World, name: &str, args: &[&str], log: &str) -> Self {
+    /// Starts any command; ours logs as RUST_LOG would say.
+    pub(crate) fn spawn(world: &World, name: &str, mut command: Command, log: &str) -> Self {
         let (out, err) = unused(world, name);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ifrit"));
-        command.args(args).env_remove("RUST_LOG").env("TMPDIR", world.tmp());
+        command.env_remove("RUST_LOG").env("TMPDIR", world.tmp());
         if !log.is_empty() {
             command.env("RUST_LOG", log);
         }
