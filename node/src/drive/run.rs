@@ -310,8 +310,10 @@ impl<R: Runtime> Loop<R> {
                     self.feed(now, Input::Persisted { seq });
                 }
             }
-            Done::Resolved { seed, addrs } => {
+            Done::Resolved { seed, mut addrs } => {
                 self.lookups.ended(&self.work);
+                // Else an IPv4 member waits for the end of a dial of each IPv6 address that a name has too.
+                addrs.retain(|addr| self.wire.reaches(addr));
                 self.feed(now, Input::Resolved { seed, addrs: &addrs });
             }
             Done::Streamed { from } => self.flows.handled(&from),

@@ -14,14 +14,28 @@ const BUFFER: usize = 1024 * 1024;
 /// A socket, and what could not be sent yet.
 pub(super) struct Wire<S> {
     socket: S,
+    family: Family,
     waiting: VecDeque<(SocketAddr, Vec<u8>)>,
     buffer: Box<[u8; DATAGRAM_MAX]>,
+}
+
+/// What a socket can reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    V4,
+    V6,
+    /// Bound to `[::]`: IPv4 too, under mapped addresses (RFC 4291, 2.5.5.2), which nobody beyond this module sees.
+    Both,
 }
 
 /// Binds a socket that a runtime can take.
 pub(super) fn bind(addr: SocketAddr) -> io::Result<UdpSocket> {
     let socket = RawSocket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
+    if addr.is_ipv6() {
+        // What the system makes of it by itself differs. One of IPv6 alone is bound to an address.
+        socket.set_only_v6(!addr.ip().is_unspecified())?;
+    }
     // Smaller buffers only lose more under load.
     drop(socket.set_recv_buffer_size(BUFFER));
     drop(socket.set_send_buffer_size(BUFFER));
@@ -31,7 +45,21 @@ pub(super) fn bind(addr: SocketAddr) -> io::Result<UdpSocket> {
 
 impl<S: Socket> Wire<S> {
     pub(super) fn new(socket: S) -> Self {
-        Self { socket, waiting: VecDeque::new(), buffer: Box::new([0; DATAGRAM_MAX]) }
+        let family = match socket.local_addr() {
+            Ok(SocketAddr::V6(addr)) if addr.ip().is_unspecified() => Family::Both,
+            Ok(SocketAddr::V6(_)) => Family::V6,
+            Ok(SocketAddr::V4(_)) | Err(_) => Family::V4,
+        };
+        Self { socket, family, waiting: VecDeque::new(), buffer: Box::new([0; DATAGRAM_MAX]) }
+    }
+
+    /// Whether a datagram can get there at all.
+    pub(super) fn reaches(&self, addr: &SocketAddr) -> bool {
+        match self.family {
+            Family::V4 => addr.is_ipv4(),
+            Family::V6 => addr.is_ipv6(),
+            Family::Both => true,
+        }
     }
 
     pub(super) fn socket(&self) -> &S {
@@ -42,7 +70,7 @@ impl<S: Socket> Wire<S> {
     /// earlier, not to the socket: the rest is read in the next turn.
     pub(super) fn receive(&mut self) -> Option<(SocketAddr, &[u8])> {
         let (len, from) = self.socket.try_recv(&mut self.buffer[..]).ok()?;
-        Some((from, &self.buffer[..len]))
+        Some((SocketAddr::new(from.ip().to_canonical(), from.port()), &self.buffer[..len]))
     }
 
     /// Sends, one datagram per `segment` bytes. Never waits.
@@ -74,6 +102,12 @@ impl<S: Socket> Wire<S> {
 
     /// `false`: try again when writable. Other errors (no route, too long) lose this datagram, as the network may.
     fn sent(&self, to: SocketAddr, datagram: &[u8]) -> bool {
+        let to = match to {
+            SocketAddr::V4(v4) if self.family == Family::Both => {
+                SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
+            }
+            _ => to,
+        };
         match self.socket.try_send(datagram, to) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,

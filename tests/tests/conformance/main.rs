@@ -3,6 +3,7 @@
 //! Real sockets on the loopback interface, real certificates, real files. Nothing sleeps for a guess: everything waits
 //! for a condition, within a generous limit.
 
+mod addresses;
 mod broadcast;
 mod cluster;
 mod driver;
@@ -57,6 +58,8 @@ on_both_drivers![
     lifecycle::a_dropped_wait_leaves_nothing_behind,
     lifecycle::only_a_renewal_of_the_own_certificate_is_taken,
     lifecycle::junk_is_counted_and_keeps_nobody_waiting,
+    addresses::members_meet_over_ipv6,
+    addresses::a_socket_of_both_families_meets_members_of_ipv4,
     network::all_join_and_agree,
     network::a_request_reaches_its_member_and_names_its_sender,
     network::a_request_to_nobody_known_fails_at_once,

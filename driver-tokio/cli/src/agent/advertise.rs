@@ -5,8 +5,8 @@ use ifrit_node::invite::Invite;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::UdpSocket;
 
-/// A documentation address (RFC 5737): routed as any far one. Nothing is sent to it.
-const FAR: &str = "192.0.2.1:9";
+/// Documentation addresses (RFC 3849, RFC 5737): routed as any far ones. Nothing is sent to them.
+const FAR: [&str; 2] = ["[2001:db8::1]:9", "192.0.2.1:9"];
 
 /// What to advertise: what the user said, nothing if the socket listens on one address only, else the address of
 /// this machine from which it reaches the CA, a seed, or whatever is far away; the port is the socket's (0).
@@ -19,10 +19,14 @@ pub(crate) async fn choose(settings: &AgentSettings) -> Vec<SocketAddr> {
         .map(|invite| invite.ca)
         .into_iter()
         .chain(settings.seed_addr.iter().map(|seed| seed.0.clone()))
-        .chain([FAR.to_owned()]);
+        .chain(FAR.map(str::to_owned));
+    // `[::]` is both families.
+    let families: &[bool] = if settings.listen.is_ipv4() { &[true] } else { &[false, true] };
     for target in targets {
-        if let Some(ip) = local_ip_towards(&target, settings.listen.is_ipv4()).await {
-            return vec![SocketAddr::new(ip, 0)];
+        for v4 in families {
+            if let Some(ip) = local_ip_towards(&target, *v4).await {
+                return vec![SocketAddr::new(ip, 0)];
+            }
         }
     }
     tracing::warn!(
