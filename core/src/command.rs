@@ -47,7 +47,11 @@ impl Member {
             }
             Command::SetCertificate(der) => self.renewed(der).map(|_| ()),
             Command::SetRevocations(list) => self.list_of(list).map(|_| ()),
-            Command::Leave | Command::SetTags(_) | Command::SetAddrs(_) | Command::SetSeeds(_) => Ok(()),
+            Command::Leave
+            | Command::SetTags(_)
+            | Command::SetAddrs(_)
+            | Command::SetSeeds(_)
+            | Command::SpeakMinor(_) => Ok(()),
         }
     }
 
@@ -88,6 +92,10 @@ impl Member {
             Command::SetRevocations(list) => {
                 let list = self.list_of(&list)?;
                 self.take_list(list, None, now);
+                return Ok(());
+            }
+            Command::SpeakMinor(minor) => {
+                self.own.minor = minor;
                 return Ok(());
             }
         }

@@ -110,6 +110,10 @@ pub enum Command {
     /// A [revocation list](crate::revocation) of the network's CA, as it was signed (R14). One that is not newer than the one held
     /// changes nothing.
     SetRevocations(Vec<u8>),
+    /// Speak this minor version of the wire from the next hello on. For tests of builds beside each other: one above this
+    /// build's also says what no build understands yet, wherever a later one may.
+    #[doc(hidden)]
+    SpeakMinor(u16),
 }
 
 /// Why an event was refused. Nothing has changed, unless the variant says so.

@@ -24,6 +24,7 @@
 use crate::{
     action::Notice,
     config::Probation,
+    greet::MINOR,
     id::MemberId,
     limits::{DEAF_ROUNDS, EAR_NEIGHBOURS_MIN, STRAIN_REPORT_MAX_AGE, STRAIN_REPORTS_MIN, STRAIN_SHARED_MIN},
     member::Member,
@@ -292,7 +293,11 @@ impl Member {
     /// A ping or a pong, with digest and strain.
     pub(crate) fn ping_bytes(&self, pong: bool, token: u64) -> Vec<u8> {
         let strain = self.monitor.strain().byte();
-        Datagram { pong, token, digest: self.digest().into(), strain }.encode()
+        let mut bytes = Datagram { pong, token, digest: self.digest().into(), strain }.encode();
+        if self.own.minor > MINOR {
+            bytes.extend([0xff; 4]); // what a later version may append
+        }
+        bytes
     }
 
     /// What a member is told of itself: only that it is gray, and when it is live again.

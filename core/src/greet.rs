@@ -5,27 +5,38 @@ use crate::{
     event::Lane,
     id::MemberId,
     member::Member,
+    tags::FRAME_LATER,
     time::{Mono, Now},
     wire::{Frame, Hello},
 };
 use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
-/// This build's minor version of the wire.
-const MINOR: u16 = 0;
+/// This build's minor version of the wire. A later one may say more, never other things: frames with new tags, which are
+/// skipped here, and more at the end of datagrams. Nobody is refused for its minor, so builds are exchanged one by one.
+pub(crate) const MINOR: u16 = 0;
 
 impl Member {
     /// First on a new link: hello, then our own records; then what is held against the peer, if anything is. Whoever was
     /// accused for want of a link could not be told before (R3).
     pub(crate) fn greet(&mut self, peer: MemberId, now: Mono) {
         let out_at = self.out_at(&peer);
-        let hello = Hello { minor: MINOR, features: 0, out_at };
-        self.send(peer, Lane::Urgent, Frame::Hello(hello).encode());
+        self.say_hello(peer, out_at);
         self.show_list(peer);
         // The handshake has shown the certificate, unless it is newer than this run.
         let mine = self.bundle(self.my_ix, self.own.is_renewed, true, &[]);
         let mine = Frame::Records(alloc::vec![mine]).encode();
         self.send(peer, Lane::Urgent, mine);
         self.show_charges(peer, now);
+    }
+
+    fn say_hello(&mut self, peer: MemberId, out_at: u64) {
+        let minor = self.own.minor;
+        let later = minor > MINOR; // only when a test says so
+        let hello = Hello { minor, features: u64::from(later), out_at };
+        self.send(peer, Lane::Urgent, Frame::Hello(hello).encode());
+        if later {
+            self.send(peer, Lane::Urgent, alloc::vec![FRAME_LATER; 16]);
+        }
     }
 
     /// The epoch at which `peer` is down here; 0 if it is not.
@@ -57,8 +68,7 @@ impl Member {
     pub(crate) fn show_out(&mut self, peer: MemberId, now: Mono) {
         let out_at = self.out_at(&peer);
         if out_at > 0 && self.may_tell(&peer, now) {
-            let hello = Hello { minor: MINOR, features: 0, out_at };
-            self.send(peer, Lane::Urgent, Frame::Hello(hello).encode());
+            self.say_hello(peer, out_at);
             self.show_charges(peer, now);
         }
     }
@@ -74,6 +84,9 @@ impl Member {
     }
 
     pub(crate) fn on_hello(&mut self, from: MemberId, hello: Hello, now: Now) {
+        if let Some(link) = self.links.get_mut(&from) {
+            link.minor = Some(hello.minor);
+        }
         if hello.out_at > 0 && hello.out_at == self.own.epoch {
             self.gray.on_accused(hello.out_at, now.mono);
         }

@@ -99,6 +99,8 @@ pub(crate) struct Link {
     pub(crate) busy: bool,
     /// Which revocation lists its ends hold.
     pub(crate) list: Shown,
+    /// The minor version that it speaks, once it has said hello.
+    pub(crate) minor: Option<u16>,
 }
 
 impl Link {
@@ -134,6 +136,7 @@ impl Link {
             heard: now,
             busy: false,
             list: Shown::default(),
+            minor: None,
         }
     }
 

@@ -57,6 +57,8 @@ pub(crate) struct Own {
     pub(crate) leaving: bool,
     /// Says so in its notes (R8).
     pub(crate) gray: bool,
+    /// The minor version of the wire that it speaks.
+    pub(crate) minor: u16,
     /// The certificate is newer than this run: links may have been made with the one before.
     pub(crate) is_renewed: bool,
     mask: Mask,
@@ -131,6 +133,7 @@ impl Own {
             epoch: first.saturating_sub(1),
             leaving: false,
             gray: false,
+            minor: crate::greet::MINOR,
             is_renewed: false,
             mask: Mask::all(k),
             charges: BTreeMap::new(),

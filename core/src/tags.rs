@@ -49,6 +49,9 @@ pub const FRAME_HOLDS: u8 = 11;
 /// A revocation list.
 pub const FRAME_REVOCATIONS: u8 = 12;
 
+/// Never a frame of any version: what a test sends as one that is not known yet.
+pub const FRAME_LATER: u8 = 255;
+
 /// Datagrams: first byte.
 pub const DATAGRAM_PING: u8 = 1;
 /// The answer to a ping.

@@ -80,6 +80,8 @@ pub struct Explanation {
     pub deadline: Option<Mono>,
     /// Every accusation of its epoch that is held.
     pub accusations: Vec<Charge>,
+    /// The minor version of the wire that it speaks; `None` without a link to it.
+    pub minor: Option<u16>,
 }
 
 /// An accusation as a view holds it.
@@ -262,6 +264,7 @@ impl View<'_> {
             held_until: case.and_then(|case| case.hold),
             deadline: case.filter(|case| case.rank.is_none()).and_then(|case| case.timer),
             accusations: case.map(|case| case.slots.iter().map(charge).collect()).unwrap_or_default(),
+            minor: self.0.links.get(id).and_then(|link| link.minor),
         })
     }
 

@@ -85,6 +85,9 @@ pub(crate) fn explain(row: &ExplainRow) -> String {
         field("tags", member.tags.clone());
     }
     field("rings", rings(row));
+    if let Some(minor) = row.minor {
+        field("speaks", format!("minor version {minor} of the wire"));
+    }
     if let Some(ms) = row.down_in_ms {
         field("timer", format!("goes down in {} unless it answers", span_ms(ms)));
     }
@@ -229,9 +232,12 @@ mod tests {
             watchers: vec![watcher(0), watcher(2)],
             accusations: Vec::new(),
             history: Vec::new(),
+            minor: Some(7),
         };
         let text = anstream::adapter::strip_str(&explain(&row)).to_string();
-        for part in ["4 of 5 enabled; disabled: 3", "goes down in 400 ms", "m-abcdefgh on rings 0, 2"] {
+        let said =
+            ["4 of 5 enabled; disabled: 3", "goes down in 400 ms", "m-abcdefgh on rings 0, 2", "version 7"];
+        for part in said {
             assert!(text.contains(part), "{part} is missing in:\n{text}");
         }
     }

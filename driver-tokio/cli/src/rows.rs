@@ -84,6 +84,9 @@ pub(crate) struct ExplainRow {
     pub(crate) accusations: Vec<AccusationRow>,
     /// Its last transitions, oldest first.
     pub(crate) history: Vec<PastRow>,
+    /// The minor version of the wire that it speaks, if there is a link to it.
+    #[serde(default)]
+    pub(crate) minor: Option<u16>,
 }
 
 impl ExplainRow {
@@ -102,6 +105,7 @@ impl ExplainRow {
             watchers: why.watchers.iter().map(watcher).collect(),
             accusations: why.accusations.iter().map(|charge| AccusationRow::new(charge, now)).collect(),
             history,
+            minor: why.minor,
         }
     }
 }

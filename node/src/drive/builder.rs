@@ -15,11 +15,11 @@ use crate::{
     app::{Failure, Pen},
     enrol::enrol,
     identity::Identity,
-    node::{Node, NodeConfig},
+    node::{Input, Node, NodeConfig},
     open,
     store::{Loaded, Store},
 };
-use ifrit_core::{id::MemberId, limits::SEEDS_MAX, seed::Seed, time::Wall};
+use ifrit_core::{event::Command, id::MemberId, limits::SEEDS_MAX, seed::Seed, time::Wall};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{fmt, future::Future, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -40,6 +40,7 @@ pub struct Builder<R> {
     broadcasts: Option<BroadcastHandler>,
     streams: Option<StreamHandler>,
     record: Option<PathBuf>,
+    minor: Option<u16>,
 }
 
 impl<R: Runtime> Builder<R> {
@@ -58,6 +59,7 @@ impl<R: Runtime> Builder<R> {
             broadcasts: None,
             streams: None,
             record: None,
+            minor: None,
         }
     }
 
@@ -193,6 +195,13 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// Speaks another minor version of the wire than this build's. For tests of builds beside each other.
+    #[doc(hidden)]
+    pub fn speak_minor(mut self, minor: u16) -> Self {
+        self.minor = Some(minor);
+        self
+    }
+
     /// Binds, enrols if needed, reads the directory and starts the member. It joins by itself; wait for
     /// [`Client::joined`].
     ///
@@ -220,7 +229,12 @@ impl<R: Runtime> Builder<R> {
         let (tags, stored, seed) = (self.tags, loaded.stored, fresh_seed()?);
         let config = NodeConfig { identity, addrs, tags, seeds, stored, seed };
         let make = if tape.is_some() { Node::recorded } else { Node::new };
-        let node = make(config, clock.origin(), clock.now(clock.origin()))?;
+        let mut node = make(config, clock.origin(), clock.now(clock.origin()))?;
+        if let Some(minor) = self.minor {
+            let command = Input::Command(Command::SpeakMinor(minor));
+            node.handle(clock.now(clock.origin()), command)
+                .expect("a node that has done nothing yet has room");
+        }
         let (events, broadcasts) = (Registry::default(), Registry::default());
         let (calls, received) = async_channel::bounded(CALLS_MAX);
         let (runtime, roles, streams) = (self.runtime, self.roles, self.streams);

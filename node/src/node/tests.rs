@@ -30,6 +30,8 @@ pub(crate) struct World {
     timers: BTreeMap<u8, Mono>,
     sent: u64,
     loss: u64,
+    /// What names stand for, if not for the address that they spell.
+    names: BTreeMap<String, Vec<SocketAddr>>,
 }
 
 fn seed_name(n: u8) -> String {
@@ -49,6 +51,7 @@ impl World {
             timers: BTreeMap::new(),
             sent: 0,
             loss: 0,
+            names: BTreeMap::new(),
         }
     }
 
@@ -113,7 +116,10 @@ impl World {
                         }
                     }
                 }
-                Output::Resolve { seed, name } => todo.push((seed, name.parse().ok())),
+                Output::Resolve { seed, name } => {
+                    let spelt = || name.parse().into_iter().collect();
+                    todo.push((seed, self.names.get(name).cloned().unwrap_or_else(spelt)));
+                }
                 Output::Persist { seq, what } => {
                     let disk = self.disks.entry(n).or_default();
                     match what {
@@ -130,8 +136,7 @@ impl World {
                 }
             }
         }
-        for (seed, addr) in todo {
-            let addrs: Vec<SocketAddr> = addr.into_iter().collect();
+        for (seed, addrs) in todo {
             self.handle(n, Input::Resolved { seed, addrs: &addrs });
         }
     }
@@ -242,6 +247,48 @@ fn a_seed_that_is_not_there_yet_is_tried_again() {
     world.run(Duration::from_secs(20));
     world.start(1, &[]);
     world.until(|world| world.all_live(2));
+}
+
+#[test]
+fn a_seed_s_name_is_looked_up_anew_at_every_try_and_all_its_addresses_are_tried() {
+    let mut world = World::new();
+    world.start(1, &[]);
+    // Nobody is at the address that the name stands for, then it stands for none.
+    world.names.insert(seed_name(9), vec![addr(9)]);
+    world.start(2, &[9]);
+    world.run(Duration::from_secs(20));
+    world.names.insert(seed_name(9), Vec::new());
+    world.run(Duration::from_secs(60));
+    assert_eq!(world.live(2), 1);
+    // It has moved.
+    world.names.insert(seed_name(9), vec![addr(8), addr(1)]);
+    world.until(|world| world.all_live(2));
+}
+
+#[test]
+fn members_of_two_minor_versions_live_together() {
+    let mut world = World::joined(3);
+    let speak = |world: &mut World, n, minor| {
+        world.handle(n, Input::Command(Command::SpeakMinor(minor)));
+    };
+    // One by one, as an upgrade goes.
+    for n in 1..=3 {
+        world.crash(n);
+        world.start(n, if n == 1 { &[2] } else { &[1] });
+        speak(&mut world, n, 1);
+        world.until(|world| {
+            let minor = |of| world.nodes[&of].view().explain(&id(n)).and_then(|why| why.minor);
+            world.nodes.keys().filter(|of| **of != n).all(|of| minor(*of) == Some(1))
+        });
+        world.until(|world| world.all_live(3));
+        world.run(Duration::from_secs(10));
+        assert!(world.all_live(3));
+    }
+    let down = |event: &NodeEvent| matches!(event, NodeEvent::Member(Notice::Down { .. }));
+    assert!(!world.told.values().flatten().any(down));
+    for node in world.nodes.values() {
+        assert!(node.counters().malformed == 0 && node.member().counters().unknown > 0);
+    }
 }
 
 #[test]

@@ -136,6 +136,9 @@ async fn start(settings: &AgentSettings) -> anyhow::Result<Client> {
         );
         builder = builder.open_network(root);
     }
+    if let Some(minor) = minor_for_tests()? {
+        builder = builder.speak_minor(minor);
+    }
     if let Some(file) = &settings.record {
         builder = builder.record(file);
     }
@@ -146,6 +149,13 @@ async fn start(settings: &AgentSettings) -> anyhow::Result<Client> {
         builder = builder.advertise(addr);
     }
     builder.start().await.map_err(|error| failure::explain_start(error, settings))
+}
+
+/// For tests of builds beside each other, as in an upgrade: the minor version of the wire to speak instead of this build's.
+fn minor_for_tests() -> anyhow::Result<Option<u16>> {
+    let Some(minor) = std::env::var_os("IFRIT_TEST_MINOR") else { return Ok(None) };
+    let minor = minor.to_str().and_then(|minor| minor.parse().ok());
+    minor.map(Some).ok_or_else(|| bad_input("IFRIT_TEST_MINOR is for tests, and a number below 65536"))
 }
 
 fn tell_started(client: &Client, settings: &AgentSettings, out: Out) -> anyhow::Result<()> {
