@@ -172,7 +172,7 @@ impl Member {
         if planted!(OwnDelta) {
             self.state.params.delta = rtt * 4;
         }
-        if rtt > self.state.params.delta / 2 {
+        if rtt > self.state.params.slow() {
             let rtt_ms = u32::try_from(rtt.as_millis()).unwrap_or(u32::MAX);
             self.out.push(Out::Notify(Notice::Slow { peer, rtt_ms }));
         }

@@ -144,6 +144,22 @@ impl NetworkParams {
     pub fn tolerance(&self) -> u8 {
         self.rings / 2
     }
+
+    /// How many liars among `members` the rings bear: the most with which the probability that any member has more than t of
+    /// them before it is at most ε (R17). A member's predecessors are drawn from all others. For people: no member asks.
+    pub fn liars_borne(&self, members: u32) -> u32 {
+        let epsilon = f64::from(self.epsilon_ppm) / 1e6;
+        let bears = |liars: u32| {
+            let share = f64::from(liars) / f64::from(members.max(2) - 1);
+            share < 0.5 && f64::from(members) * binomial_tail(self.rings, share) <= epsilon
+        };
+        let (mut borne, mut too_many) = (0, members.max(1));
+        while too_many - borne > 1 {
+            let middle = borne + (too_many - borne) / 2;
+            *(if bears(middle) { &mut borne } else { &mut too_many }) = middle;
+        }
+        borne
+    }
 }
 
 /// The least odd k = 2t + 1 with `members · P[Binomial(k, p) > t] ≤ ε`.
@@ -189,8 +205,12 @@ pub const FAN_OUT: u32 = 4;
 /// missed is found by the first digests exchanged (each member sends and answers `pings_per_second` of them).
 pub fn delta_for(members: u32, preset: Preset) -> Duration {
     let times = Times::of(preset);
-    let hops = (0..32).find(|hops| FAN_OUT.saturating_pow(*hops) >= members).unwrap_or(32) + 1;
-    times.hop * 2 * hops + times.ping_period * 3 / 2
+    times.hop * 2 * hops(members) + times.ping_period * 3 / 2
+}
+
+/// Hops of a push to all of `members`, and one more.
+fn hops(members: u32) -> u32 {
+    (0..32).find(|hops| FAN_OUT.saturating_pow(*hops) >= members).unwrap_or(32) + 1
 }
 
 /// What a preset says; all else is computed.
@@ -284,6 +304,30 @@ impl Params {
         }
     }
 
+    /// Time between two pings of one watched member by its monitor on one ring, with all rings enabled (R5).
+    pub fn ping_interval(&self) -> Duration {
+        self.ping_period * u32::from(self.rings)
+    }
+
+    /// How long an accused member has to answer (R4): 2Δ.
+    pub fn answer_time(&self) -> Duration {
+        self.delta * 2
+    }
+
+    /// Round trips longer than this are told ([`Notice::Slow`](crate::action::Notice::Slow)): Δ/2, for Δ no longer covers them
+    /// for sure (R4).
+    pub fn slow(&self) -> Duration {
+        self.delta / 2
+    }
+
+    /// Time from a crash to its being known to all of `members` that is to be expected while nothing else is wrong: half a
+    /// ping period until somebody pings it next, then so many misses in a row, the push of the accusation, and 2Δ for an answer
+    /// that does not come. `loss_ppm` is what monitors measure. [`Params::detection`] is the bound. For people.
+    pub fn expected_detection(&self, members: u32, loss_ppm: u32) -> Duration {
+        let probes = self.ping_timeout * self.misses(loss_ppm);
+        self.ping_period / 2 + probes + self.gather * hops(members) + self.answer_time()
+    }
+
     /// Consecutive misses that accuse (R5): the least m with lossᵐ ≤ 10⁻⁶, at least 3, at most
     /// [`MISSES_MAX`](crate::limits::MISSES_MAX).
     pub fn misses(&self, loss_ppm: u32) -> u32 {
@@ -327,6 +371,39 @@ mod tests {
             assert_eq!(rings_for(members, byzantine_ppm, 1_000), Ok(rings), "N={members} p={byzantine_ppm}");
         }
         assert_eq!(rings_for(1000, 499_999, 1), Err(ParamsError::TooManyLiars));
+    }
+
+    /// What the README promises of 23 rings.
+    #[test]
+    fn r17_small_networks_bear_few_liars() {
+        let network = NetworkParams::new(NetworkId([0; 32]), &Wish::default()).expect("defaults");
+        for (members, liars) in
+            [(0, 0), (1, 0), (2, 0), (3, 0), (6, 0), (7, 1), (10, 1), (50, 6), (100, 13), (1_000, 107)]
+        {
+            assert_eq!(network.liars_borne(members), liars, "of {members}");
+        }
+        // With the N, p and ε that they were made for, the rings bear what was wished.
+        for (members, byzantine_ppm) in [(100, 200_000), (1_000, 50_000), (100_000, 100_000)] {
+            let wish = Wish { members, byzantine_ppm, ..Wish::default() };
+            let network = NetworkParams::new(NetworkId([0; 32]), &wish).expect("possible");
+            let wished = u64::from(members) * u64::from(byzantine_ppm) / 1_000_000;
+            assert!(u64::from(network.liars_borne(members)) >= wished - 1, "{members}");
+        }
+    }
+
+    #[test]
+    fn what_is_expected_stays_within_the_bound() {
+        for preset in [Preset::Local, Preset::Lan, Preset::Wan] {
+            for members in [2, 100, 1_000, 100_000] {
+                let wish = Wish { members, preset, ..Wish::default() };
+                let network = NetworkParams::new(NetworkId([0; 32]), &wish).expect("possible");
+                let params = Params::derive(&network);
+                for loss_ppm in [0, params.loss_ppm, 999_999] {
+                    let expected = params.expected_detection(members, loss_ppm);
+                    assert!(expected < params.detection, "{preset:?} {members} {loss_ppm}");
+                }
+            }
+        }
     }
 
     #[test]

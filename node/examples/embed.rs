@@ -3,9 +3,11 @@
 #![expect(clippy::disallowed_methods, reason = "this is the edge: here clocks are read, to be handed in")]
 use ifrit_node::ifrit_core::{
     action::Notice,
+    config::Probation,
     seed::Seed,
     time::{Mono, Now, Wall},
 };
+use ifrit_node::limits::Limits;
 use ifrit_node::node::{Input, Node, NodeConfig, NodeEvent, Output};
 use ifrit_node::store::Store;
 use std::net::{ToSocketAddrs, UdpSocket};
@@ -29,6 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         seeds: vec![first.clone()],
         stored: store.load().stored,
         seed: Seed(random),
+        limits: Limits::default(),
+        probation: Probation::default(),
     };
     let (me, mut node) = (config.identity.id(), Node::new(config, origin, now())?);
     let mut buffer = [0; 65_536];

@@ -21,10 +21,11 @@ pub struct Transition {
     pub notice: Notice,
 }
 
-/// The last [`HISTORY_MAX`] transitions. Beyond that the oldest one of whoever has the most falls out: a member that leaves
+/// The last [`HISTORY_MAX`] transitions, or as many as [`Limits`](crate::limits::Limits) say. Beyond that the oldest one of whoever has the most falls out: a member that leaves
 /// and returns all the time, or equivocates, washes out its own past only.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct History {
+    most: usize,
     entries: VecDeque<Transition>,
     next: u64,
     /// How many entries there are about each, and who has how many.
@@ -32,7 +33,19 @@ pub struct History {
     order: BTreeSet<(usize, Option<MemberId>)>,
 }
 
+impl Default for History {
+    fn default() -> Self {
+        Self::new(HISTORY_MAX)
+    }
+}
+
 impl History {
+    /// One that keeps so many transitions.
+    pub(crate) fn new(most: usize) -> Self {
+        let (entries, counts, order) = (VecDeque::new(), BTreeMap::new(), BTreeSet::new());
+        Self { most, entries, next: 0, counts, order }
+    }
+
     /// All that are kept, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Transition> + ExactSizeIterator {
         self.entries.iter()
@@ -51,10 +64,10 @@ impl History {
     /// Records `notice` if it is a transition. What any peer can cause at will (misbehaviour, delays) is none: else a
     /// liar could wash the evidence out.
     pub(crate) fn record(&mut self, now: Now, notice: &Notice) {
-        if !is_transition(notice) {
+        if self.most == 0 || !is_transition(notice) {
             return;
         }
-        if self.entries.len() == HISTORY_MAX {
+        if self.entries.len() == self.most {
             self.forget_one();
         }
         let notice = notice.clone();
@@ -100,15 +113,17 @@ mod tests {
 
     #[test]
     fn the_oldest_transitions_fall_out() {
-        let mut history = History::default();
-        let total = HISTORY_MAX as u64 + 10;
-        for n in 0..total {
-            history.record(Now { mono: Mono(n), wall: Wall(n) }, &up((n % 7) as u8));
+        for most in [HISTORY_MAX, 20, 0] {
+            let mut history = History::new(most);
+            let total = most as u64 + 10;
+            for n in 0..total {
+                history.record(Now { mono: Mono(n), wall: Wall(n) }, &up((n % 7) as u8));
+            }
+            assert_eq!(history.iter().len(), most);
+            assert_eq!(history.forgotten(), if most == 0 { 0 } else { 10 });
+            assert_eq!(history.iter().next().map(|t| t.seq), (most > 0).then_some(10));
+            assert!(history.of(MemberId([3; 32])).all(|t| t.seq % 7 == 3));
         }
-        assert_eq!(history.iter().len(), HISTORY_MAX);
-        assert_eq!(history.forgotten(), 10);
-        assert_eq!(history.iter().next().map(|t| t.seq), Some(10));
-        assert!(history.of(MemberId([3; 32])).all(|t| t.seq % 7 == 3));
     }
 
     #[test]

@@ -46,6 +46,19 @@ pub const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 /// Transitions that the history keeps: an hour of heavy trouble in a network of 1000.
 pub const HISTORY_MAX: usize = 4096;
 
+/// Requests answered at a time; more are refused at once as busy. A task that waits costs about
+/// 1 kB.
+pub const HANDLERS_MAX: usize = 8192;
+/// Of these for one member, so that no single one takes them all: as many as one asks at a time, so that only what it gave
+/// up and what is still being worked on can make it too many.
+pub const HANDLERS_PER_MEMBER: usize = REQUESTS_PER_PEER;
+/// Time for one answer; then the caller is told that it took too long, and the handler's future is dropped.
+pub const HANDLER_LIMIT: Duration = Duration::from_secs(30);
+/// Events kept for one subscriber that does not read. The oldest are dropped beyond it: 10³ members may go up at once.
+pub const EVENTS_MAX: usize = 4_096;
+/// Bytes of broadcasts kept for one subscriber that does not read: what a member takes of one author at once, four times.
+pub const EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Bytes of an application's gossip, and of an answer to it: it goes out twice per Δ.
 pub const GOSSIP_MAX: usize = 64 * 1024;
 /// Bytes that one broadcast is taken for beside its own, when they are counted: what keeping it, checking it and telling
@@ -173,4 +186,42 @@ pub const RECORD_WAITING_MAX: usize = 4 * 1024 * 1024;
 /// that take all they may never take all there is.
 pub(crate) fn fair_share(own: usize, left: usize, parts: usize) -> usize {
     own.min(left.div_ceil(parts))
+}
+
+/// Those bounds that are a member's own affair: no other member counts on them, so each may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Requests of this member that wait for their end, in all: [`REQUESTS_OUT_MAX`]. One more is
+    /// [`Busy`](crate::app::RequestError::Busy).
+    pub requests: usize,
+    /// Transitions that the history keeps: [`HISTORY_MAX`].
+    pub history: usize,
+    /// Bytes of broadcasts kept for others: [`BROADCAST_KEPT_BYTES`].
+    pub broadcast_kept: usize,
+    /// Requests answered at a time: [`HANDLERS_MAX`]. None are answered if it is 0.
+    pub handlers: usize,
+    /// Of these for one member: [`HANDLERS_PER_MEMBER`].
+    pub handlers_per_member: usize,
+    /// Time for one answer: [`HANDLER_LIMIT`].
+    pub handler_time: Duration,
+    /// Events, and broadcasts, kept for one subscriber that does not read: [`EVENTS_MAX`]. At least one is.
+    pub events: usize,
+    /// Bytes of broadcasts kept for one subscriber that does not read: [`EVENT_BYTES_MAX`].
+    pub event_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            requests: REQUESTS_OUT_MAX,
+            history: HISTORY_MAX,
+            broadcast_kept: BROADCAST_KEPT_BYTES,
+            handlers: HANDLERS_MAX,
+            handlers_per_member: HANDLERS_PER_MEMBER,
+            handler_time: HANDLER_LIMIT,
+            events: EVENTS_MAX,
+            event_bytes: EVENT_BYTES_MAX,
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! One member: the core, its links and its requests, behind two calls.
 
+mod config;
 mod figures;
 mod seeds;
 mod streams;
 #[cfg(test)]
 pub(crate) mod tests;
 mod turn;
+
+pub use self::config::{NodeConfig, NodeError};
 
 use self::seeds::Seeds;
 use crate::{
@@ -15,13 +18,12 @@ use crate::{
     },
     crypto::RingVerifier,
     history::History,
-    identity::Identity,
     limits::{GOSSIP_MAX, RECORD_WAITING_MAX, TURN_BYTES},
     link::{self, Links, Packet},
 };
 use ifrit_core::{
     action::{Notice, Why},
-    config::{Config, ConfigError, LocalIdentity, Probation, Stored},
+    config::{Config, ConfigError, LocalIdentity, Stored},
     crypto::Signature,
     event::{Command, Event, Lane, Refused},
     id::MemberId,
@@ -39,38 +41,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-
-/// What a node is made from.
-#[derive(Clone, Debug)]
-pub struct NodeConfig {
-    /// Who it is.
-    pub identity: Identity,
-    /// Where others reach it; at most [`ADDRS_MAX`](ifrit_core::limits::ADDRS_MAX).
-    pub addrs: Vec<SocketAddr>,
-    /// The application's bytes; at most [`TAGS_MAX`](ifrit_core::limits::TAGS_MAX).
-    pub tags: Vec<u8>,
-    /// Whom to ask first, as `host:port`; at most [`SEEDS_MAX`].
-    pub seeds: Vec<String>,
-    /// What an earlier run left on disk.
-    pub stored: Stored,
-    /// Fresh randomness for this run. Used for nothing secret.
-    pub seed: Seed,
-}
-
-/// Why a node cannot be made. Nothing was made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NodeError {
-    /// The core refuses the configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// TLS refuses the identity.
-    #[error("TLS refuses the identity: {0}")]
-    Tls(String),
-    /// Too many seeds.
-    #[error("more than {SEEDS_MAX} seeds")]
-    TooManySeeds,
-}
 
 /// What comes in.
 #[derive(Clone, Debug)]
@@ -380,7 +350,7 @@ impl Node {
         if config.seeds.len() > SEEDS_MAX {
             return Err(NodeError::TooManySeeds);
         }
-        let app = App::new(Pen::new(&config.identity));
+        let app = App::new(Pen::new(&config.identity), &config.limits);
         let links = Links::new(&config.identity, config.seed.child("links"), origin, provider)
             .map_err(|error| NodeError::Tls(error.to_string()))?;
         let core = Config {
@@ -388,7 +358,7 @@ impl Node {
             addrs: config.addrs,
             tags: config.tags,
             seeds: config.seeds.len() as u16,
-            probation: Probation::default(),
+            probation: config.probation,
             verifier: Arc::new(RingVerifier),
         };
         let (member, recorder) =
@@ -399,7 +369,7 @@ impl Node {
             links,
             app,
             seeds: Seeds::new(config.seeds),
-            history: History::default(),
+            history: History::new(config.limits.history),
             pending: VecDeque::new(),
             packet: None,
             now,

@@ -1,7 +1,7 @@
 //! What one real member costs, against the budgets of DESIGN section 8: bytes per member known, and the joiner's CPU
 //! time against that of its signature checks alone.
 //!
-//! `cargo bench -p ifrit-sim --bench member [N] [memory]`; with `memory` it does not measure the join, for large N.
+//! `cargo bench -p ifrit-sim --bench member [N] [memory] [rings=K]`; with `memory` it does not measure the join, for large N.
 
 #[path = "../../core/benches/counting/mod.rs"]
 mod counting;
@@ -140,7 +140,8 @@ impl Check {
 }
 
 fn network(crypto: Crypto) -> Network {
-    Network::new(&Wish { rings: Some(23), ..Wish::default() }, crypto, Faults::new(1))
+    let told = std::env::args().filter_map(|arg| arg.strip_prefix("rings=")?.parse().ok()).next();
+    Network::new(&Wish { rings: Some(told.unwrap_or(23)), ..Wish::default() }, crypto, Faults::new(1))
 }
 
 fn main() {

@@ -317,7 +317,7 @@ impl State {
     pub(super) fn timer_of(&self, case: &Case) -> Option<Mono> {
         match case.rank {
             Some(_) => case.hold,
-            None => case.oldest().and_then(|slot| slot.since).map(|since| since + self.params.delta * 2),
+            None => case.oldest().and_then(|slot| slot.since).map(|since| since + self.params.answer_time()),
         }
     }
 

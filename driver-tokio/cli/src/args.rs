@@ -47,6 +47,11 @@ pub(crate) enum Command {
     Ca(CaCommand),
     /// Run a member.
     Agent(AgentArgs),
+    /// Look at an agent's settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Say what a network would cost and bear, before it is made.
+    Plan(PlanArgs),
     /// List the members as a running agent sees them.
     Members(MembersArgs),
     /// Say why a member stands as it does, with the signed evidence.
@@ -214,6 +219,56 @@ pub(crate) struct AgentArgs {
     pub(crate) write_config: bool,
     #[command(flatten)]
     pub(crate) settings: Flags<AgentSettings>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every setting, and where it came from.
+    Show(ConfigShowArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit config show --dir node1
+  ifrit config show --dir node1 --effective             and what the network fixes and what follows from it
+  ifrit config show --config ifrit.toml --json | jq .settings.listen
+
+It shows what an agent that is started now, with the same flags and variables, would run with.")]
+pub(crate) struct ConfigShowArgs {
+    /// Also what the network fixes, and all that follows from it: the directory must be enrolled.
+    #[arg(long)]
+    pub(crate) effective: bool,
+    #[command(flatten)]
+    pub(crate) settings: Flags<AgentSettings>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit plan --members 100 --byzantine 0.1 --loss 0.01
+  ifrit plan --members 1000 --byzantine 0.2 --preset wan --json | jq .detection_bound_ms
+
+The same flags given to `ifrit ca init` make that network.")]
+pub(crate) struct PlanArgs {
+    /// How many members are expected.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) members: u32,
+    /// Share of members that may lie: above 0 and below 0.5.
+    #[arg(long, default_value = "0.10", value_parser = share)]
+    pub(crate) byzantine: Ppm,
+    /// Accepted probability that the promise does not hold: above 0 and below 1.
+    #[arg(long, default_value = "1e-3", value_parser = share)]
+    pub(crate) epsilon: Ppm,
+    /// Share of pings that are lost, there or back, as measured: 0 to below 1. The preset's usual one if not given.
+    #[arg(long, value_parser = share)]
+    pub(crate) loss: Option<Ppm>,
+    /// Where it runs.
+    #[arg(long, value_enum, default_value_t = Preset::Lan)]
+    pub(crate) preset: Preset,
+    /// Time within which a message reaches every correct member; computed if not given.
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub(crate) delta: Option<Duration>,
 }
 
 #[derive(Debug, Args)]

@@ -24,12 +24,15 @@ mod ca_args;
 mod ca_commands;
 mod ca_lists;
 mod ca_service;
+mod config_show;
 mod control;
 mod demo;
+mod derived;
 mod error;
 mod logging;
 mod observe;
 mod output;
+mod plan;
 mod render;
 mod rows;
 mod settings;
@@ -37,7 +40,7 @@ mod signals;
 mod systemd;
 mod tools;
 
-use args::{CaCommand, Cli, Command};
+use args::{CaCommand, Cli, Command, ConfigCommand};
 use clap::Parser;
 use logging::Logging;
 use output::Out;
@@ -64,6 +67,8 @@ fn run(command: Command, out: Out) -> anyhow::Result<()> {
         Command::Ca(command) => ca_commands::run(command, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Agent(args) => agent::run(&args, out),
+        Command::Config(ConfigCommand::Show(args)) => config_show::show(&args, out),
+        Command::Plan(args) => plan::run(&args, out),
         Command::Members(args) => tools::members(&args, out),
         Command::Explain(args) => tools::explain(&args, out),
         Command::Monitor(args) => tools::monitor(&args, out),

@@ -39,6 +39,14 @@ pub(crate) fn members(rows: &[MemberRow], full: bool) -> String {
     format!("{}\n\n{}", lines.collect::<Vec<_>>().join("\n"), tally(rows))
 }
 
+/// Rows in columns.
+pub(crate) fn columns<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.add_rows(rows);
+    table.lines().map(|line| format!(" {}", line.trim_end())).collect::<Vec<_>>().join("\n")
+}
+
 fn line_style(state: &str) -> Style {
     if state == "live" { Style::new() } else { style_of(state) }
 }

@@ -92,3 +92,26 @@ fn a_file_that_is_wrong_is_named_with_its_line_and_nothing_starts() {
         .expect_code(2)
         .says(&["nowhere.toml: there is no such file"]);
 }
+
+#[test]
+fn limits_of_the_file_hold() {
+    let world = World::new();
+    let ca = Ca::init(&world, "ca");
+    enrolled(&world, &ca, "a", "handlers = 0\n");
+    enrolled(&world, &ca, "b", "history = 1\n");
+    let mut a = world.agent("a", &[]).started();
+    let b = world.agent("b", &["--seed-addr", &a.addr]).started();
+    b.sees_live(&world, 2);
+    a.sees_live(&world, 2);
+    // max_concurrent_messages of the Go library: none are answered here.
+    world
+        .run(&["send", "--dir", b.dir(), &a.id, "hello"])
+        .expect_code(1)
+        .says(&["too many requests are being answered"]);
+    assert_eq!(world.ok(&["send", "--dir", a.dir(), &b.id, "hello"]), "hello\n");
+    // Up, accused, down: of these the last is remembered, if nothing has come after it.
+    a.process.kill();
+    b.sees(&world, &a.id, "down");
+    let kept = b.ask(&world, "explain", &[&a.id])[0]["history"].as_array().unwrap().len();
+    assert!(kept <= 1, "{kept} changes are remembered");
+}

@@ -71,7 +71,7 @@ use self::{
     typed::{Owner, Streams},
 };
 use crate::{
-    limits::REQUEST_MAX,
+    limits::{Limits, REQUEST_MAX},
     link::{LinkEvent, LinkKey, Links, StreamKey},
     node::NodeEvent,
 };
@@ -290,12 +290,12 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(pen: Pen) -> Self {
+    pub(crate) fn new(pen: Pen, limits: &Limits) -> Self {
         Self {
-            relay: Relay::new(&pen),
+            relay: Relay::new(&pen, limits.broadcast_kept),
             gossip: Gossip::new(Duration::from_millis(pen.network().delta_ms.into())),
             pen,
-            out: Outgoing::default(),
+            out: Outgoing::new(limits.requests),
             incoming: Incoming::default(),
             messages: Messages::default(),
             reach: Reach::default(),

@@ -65,8 +65,9 @@ impl Request {
 }
 
 /// All requests of this member.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outgoing {
+    most: usize,
     next: u64,
     requests: BTreeMap<RequestId, Request>,
     deadlines: BTreeSet<(Mono, RequestId)>,
@@ -77,6 +78,18 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    /// At most so many at a time.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most,
+            next: 0,
+            requests: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            bytes: 0,
+            answers: Ledger::default(),
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Mono> {
         Some(self.deadlines.first()?.0)
     }
@@ -91,7 +104,7 @@ impl Outgoing {
         if body.len() > REQUEST_MAX {
             return Err(RequestError::too_large());
         }
-        if self.requests.len() >= REQUESTS_OUT_MAX || self.bytes + body.len() > REQUEST_BYTES_TOTAL {
+        if self.requests.len() >= self.most || self.bytes + body.len() > REQUEST_BYTES_TOTAL {
             return Err(RequestError::Busy);
         }
         Ok(())

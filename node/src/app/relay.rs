@@ -59,9 +59,9 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    pub(super) fn new(pen: &Pen) -> Self {
+    pub(super) fn new(pen: &Pen, kept: usize) -> Self {
         Self {
-            casts: Broadcasts::new(*pen.network(), pen.me()),
+            casts: Broadcasts::new(*pen.network(), pen.me(), kept),
             neighbours: BTreeMap::new(),
             broken: BTreeMap::new(),
             barred: BTreeMap::new(),

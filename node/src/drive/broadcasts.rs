@@ -88,7 +88,8 @@ impl From<Item<Self>> for Broadcast {
 
 /// A subscription to what members say to all, from the moment of [`Client::broadcasts`](super::Client::broadcasts) on.
 ///
-/// Holds at most [`EVENTS_MAX`](super::EVENTS_MAX) of them and [`EVENT_BYTES_MAX`](super::EVENT_BYTES_MAX) bytes. It does
+/// Holds at most [`EVENTS_MAX`](crate::limits::EVENTS_MAX) of them and
+/// [`EVENT_BYTES_MAX`](crate::limits::EVENT_BYTES_MAX) bytes, or what [`Limits`](crate::limits::Limits) say. It does
 /// not keep the member running. Also a [`Stream`](futures_util::stream::Stream).
 #[derive(Debug)]
 pub struct Broadcasts {
@@ -126,15 +127,16 @@ impl Stream for Broadcasts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drive::events::{EVENT_BYTES_MAX, Registry};
+    use crate::{drive::events::Registry, limits::Limits};
 
     #[test]
     fn a_slow_reader_of_broadcasts_is_told_how_many_it_missed_and_their_bytes_are_bounded() {
-        let registry = Registry::default();
+        let limits = Limits { event_bytes: 2 * 1024 * 1024, ..Limits::default() };
+        let registry = Registry::new(limits);
         let mut broadcasts = Broadcasts::new(registry.queue());
         let author = MemberId([1; 32]);
         let body = vec![7; 64 * 1024];
-        let fit = (EVENT_BYTES_MAX / body.len()) as u64;
+        let fit = (limits.event_bytes / body.len()) as u64;
         for sequence in 0..fit + 3 {
             registry.publish(&Broadcast::Message { author, run: 1, sequence, body: body.clone() });
         }

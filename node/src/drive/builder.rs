@@ -15,11 +15,14 @@ use crate::{
     app::{Failure, Pen},
     enrol::enrol,
     identity::Identity,
+    limits::Limits,
     node::{Input, Node, NodeConfig},
     open,
     store::{Loaded, Store},
 };
-use ifrit_core::{event::Command, id::MemberId, limits::SEEDS_MAX, seed::Seed, time::Wall};
+use ifrit_core::{
+    config::Probation, event::Command, id::MemberId, limits::SEEDS_MAX, seed::Seed, time::Wall,
+};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{fmt, future::Future, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -41,6 +44,8 @@ pub struct Builder<R> {
     streams: Option<StreamHandler>,
     record: Option<PathBuf>,
     minor: Option<u16>,
+    limits: Limits,
+    probation: Probation,
 }
 
 impl<R: Runtime> Builder<R> {
@@ -60,6 +65,8 @@ impl<R: Runtime> Builder<R> {
             streams: None,
             record: None,
             minor: None,
+            limits: Limits::default(),
+            probation: Probation::default(),
         }
     }
 
@@ -118,8 +125,8 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// Answers other members' requests: an async function of the sender, whose certificate was checked, and the
-    /// bytes. It runs in a task of its own. A panic, more than [`HANDLER_LIMIT`](super::HANDLER_LIMIT), or more than
-    /// [`HANDLERS_MAX`](super::HANDLERS_MAX) at a time are told to the caller as a [`Failure`]. A [`Client`] kept in
+    /// bytes. It runs in a task of its own. A panic, more than [`Limits::handler_time`], or more than
+    /// [`Limits::handlers`] at a time are told to the caller as a [`Failure`]. A [`Client`] kept in
     /// it keeps the member running.
     pub fn on_request<F, Fut>(mut self, handler: F) -> Self
     where
@@ -202,6 +209,18 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// What this member allows itself and others, where it does not want what is usual.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// For how long this member's pings must be good before it is live again once it was gray (R8).
+    pub fn probation(mut self, probation: Probation) -> Self {
+        self.probation = probation;
+        self
+    }
+
     /// Binds, enrols if needed, reads the directory and starts the member. It joins by itself; wait for
     /// [`Client::joined`].
     ///
@@ -227,7 +246,8 @@ impl<R: Runtime> Builder<R> {
         identity.check_dates(clock.now(clock.origin()).wall)?;
         let seeds = with_contacts(self.seeds, &loaded.contacts);
         let (tags, stored, seed) = (self.tags, loaded.stored, fresh_seed()?);
-        let config = NodeConfig { identity, addrs, tags, seeds, stored, seed };
+        let (limits, probation) = (self.limits, self.probation);
+        let config = NodeConfig { identity, addrs, tags, seeds, stored, seed, limits, probation };
         let make = if tape.is_some() { Node::recorded } else { Node::new };
         let mut node = make(config, clock.origin(), clock.now(clock.origin()))?;
         if let Some(minor) = self.minor {
@@ -235,7 +255,7 @@ impl<R: Runtime> Builder<R> {
             node.handle(clock.now(clock.origin()), command)
                 .expect("a node that has done nothing yet has room");
         }
-        let (events, broadcasts) = (Registry::default(), Registry::default());
+        let (events, broadcasts) = (Registry::new(limits), Registry::new(limits));
         let (calls, received) = async_channel::bounded(CALLS_MAX);
         let (runtime, roles, streams) = (self.runtime, self.roles, self.streams);
         let parts = Parts {
@@ -248,6 +268,7 @@ impl<R: Runtime> Builder<R> {
             broadcasts: broadcasts.clone(),
             store,
             roles,
+            limits,
             streams,
             opener: calls.downgrade(),
             tape,

@@ -1,5 +1,6 @@
 //! A bounded stream of what the member sees, which says so when it lost something.
 
+use crate::limits::Limits;
 use futures_util::stream::Stream;
 use ifrit_core::action::Notice;
 use std::{
@@ -8,11 +9,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll, Waker},
 };
-
-/// Events kept for one subscriber that does not read. The oldest are dropped beyond it: 10³ members may go up at once.
-pub const EVENTS_MAX: usize = 4_096;
-/// Bytes of broadcasts kept for one subscriber that does not read: what a member takes of one author at once, four times.
-pub const EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// One thing that [`Events`] tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +25,8 @@ pub enum Event {
 
 /// A subscription to a member's events, from the moment of [`Client::events`](super::Client::events) on.
 ///
-/// Holds at most [`EVENTS_MAX`] events. A subscription does not keep the member running. Also a
-/// [`Stream`](futures_util::stream::Stream).
+/// Holds at most [`EVENTS_MAX`](crate::limits::EVENTS_MAX) events, or what [`Limits`] say. A subscription does not keep the
+/// member running. Also a [`Stream`](futures_util::stream::Stream).
 #[derive(Debug)]
 pub struct Events {
     queue: Shared<Notice>,
@@ -100,11 +96,12 @@ pub(super) struct Queue<T> {
     missed: u64,
     ended: bool,
     reader: Option<Waker>,
+    limits: Limits,
 }
 
 impl<T: Told> Queue<T> {
-    fn new(ended: bool) -> Self {
-        Self { waiting: VecDeque::new(), bytes: 0, missed: 0, ended, reader: None }
+    fn new(ended: bool, limits: Limits) -> Self {
+        Self { waiting: VecDeque::new(), bytes: 0, missed: 0, ended, reader: None, limits }
     }
 
     pub(super) fn pop(&mut self) -> Option<Item<T>> {
@@ -123,7 +120,7 @@ impl<T: Told> Queue<T> {
     fn push(&mut self, told: T) {
         self.bytes += told.bytes();
         self.waiting.push_back(told);
-        while self.waiting.len() > EVENTS_MAX || self.bytes > EVENT_BYTES_MAX {
+        while self.waiting.len() > self.limits.events.max(1) || self.bytes > self.limits.event_bytes {
             self.take();
             self.missed += 1;
         }
@@ -153,11 +150,12 @@ pub(super) struct Registry<T> {
 struct Readers<T> {
     queues: Vec<Weak<Mutex<Queue<T>>>>,
     ended: bool,
+    limits: Limits,
 }
 
-impl<T> Default for Registry<T> {
-    fn default() -> Self {
-        Self { readers: Arc::new(Mutex::new(Readers { queues: Vec::new(), ended: false })) }
+impl<T> Registry<T> {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { readers: Arc::new(Mutex::new(Readers { queues: Vec::new(), ended: false, limits })) }
     }
 }
 
@@ -170,7 +168,7 @@ impl Registry<Notice> {
 impl<T: Told> Registry<T> {
     pub(super) fn queue(&self) -> Shared<T> {
         let mut readers = lock(&self.readers);
-        let queue = Arc::new(Mutex::new(Queue::new(readers.ended)));
+        let queue = Arc::new(Mutex::new(Queue::new(readers.ended, readers.limits)));
         readers.queues.retain(|reader| reader.strong_count() > 0);
         readers.queues.push(Arc::downgrade(&queue));
         queue
@@ -214,22 +212,24 @@ mod tests {
 
     #[test]
     fn a_slow_reader_is_told_how_much_it_missed_and_nothing_grows() {
-        let registry = Registry::default();
-        let mut events = registry.subscribe();
-        for _ in 0..EVENTS_MAX + 3 {
-            registry.publish(&Notice::SeedsUnreachable);
+        for limit in [Limits::default(), Limits { events: 5, ..Limits::default() }] {
+            let registry = Registry::new(limit);
+            let mut events = registry.subscribe();
+            for _ in 0..limit.events + 3 {
+                registry.publish(&Notice::SeedsUnreachable);
+            }
+            assert_eq!(lock(&events.queue).waiting.len(), limit.events);
+            assert_eq!(events.try_next(), Some(Event::Lagged { missed: 3 }));
+            for _ in 0..limit.events {
+                assert_eq!(events.try_next(), Some(Event::Notice(Notice::SeedsUnreachable)));
+            }
+            assert_eq!(events.try_next(), None);
         }
-        assert_eq!(lock(&events.queue).waiting.len(), EVENTS_MAX);
-        assert_eq!(events.try_next(), Some(Event::Lagged { missed: 3 }));
-        for _ in 0..EVENTS_MAX {
-            assert_eq!(events.try_next(), Some(Event::Notice(Notice::SeedsUnreachable)));
-        }
-        assert_eq!(events.try_next(), None);
     }
 
     #[test]
     fn the_end_comes_after_what_waits_and_also_for_late_subscribers() {
-        let registry = Registry::default();
+        let registry = Registry::new(Limits::default());
         let mut events = registry.subscribe();
         assert_eq!(events.next().now_or_never(), None);
         registry.publish(&Notice::SeedsUnreachable);
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_dropped_subscription_costs_nothing_more() {
-        let registry = Registry::default();
+        let registry = Registry::new(Limits::default());
         drop(registry.subscribe());
         registry.publish(&Notice::SeedsUnreachable);
         assert!(lock(&registry.readers).queues.is_empty());

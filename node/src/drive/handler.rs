@@ -1,18 +1,10 @@
 //! The application's answers to requests.
 
 use super::{Broadcast, Broadcasts, MessageStream, client::Answer};
-use crate::{app::Failure, limits::REQUESTS_PER_PEER};
+use crate::app::Failure;
 use futures_util::{FutureExt, future::BoxFuture};
 use ifrit_core::id::MemberId;
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
-
-/// Requests answered at a time; more are refused at once with [`CODE_BUSY`]. A task that waits costs about 1 kB.
-pub const HANDLERS_MAX: usize = 8192;
-/// Of these for one member, so that no single one takes them all: as many as one asks at a time, so that only what it gave
-/// up and what is still being worked on can make it too many.
-pub const HANDLERS_PER_MEMBER: usize = REQUESTS_PER_PEER;
-/// Time for one answer; then the caller gets [`CODE_TIMEOUT`] and the handler's future is dropped.
-pub const HANDLER_LIMIT: Duration = Duration::from_secs(30);
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
 /// [`Failure::code`] when nobody handles requests here; [`Reset`](crate::app::StreamError::Reset) when nobody handles
 /// streams.
@@ -22,7 +14,7 @@ pub const CODE_NO_HANDLER: u32 = 0xffff_ff00;
 pub const CODE_BUSY: u32 = 0xffff_ff01;
 /// [`Failure::code`] and [`Reset`](crate::app::StreamError::Reset) when the handler panicked.
 pub const CODE_PANIC: u32 = 0xffff_ff02;
-/// [`Failure::code`] when the handler took longer than [`HANDLER_LIMIT`].
+/// [`Failure::code`] when the handler took longer than [`HANDLER_LIMIT`](crate::limits::HANDLER_LIMIT).
 pub const CODE_TIMEOUT: u32 = 0xffff_ff03;
 
 /// An async function from (sender, body) to an answer.

@@ -37,10 +37,8 @@ pub use broadcasts::{Broadcast, Broadcasts};
 pub use builder::Builder;
 pub use client::{CALLS_MAX, Client, Explained, REQUEST_TIMEOUT};
 pub use error::{ClientError, StartError, Stopped};
-pub use events::{EVENT_BYTES_MAX, EVENTS_MAX, Event, Events};
-pub use handler::{
-    CODE_BUSY, CODE_NO_HANDLER, CODE_PANIC, CODE_TIMEOUT, HANDLER_LIMIT, HANDLERS_MAX, HANDLERS_PER_MEMBER,
-};
+pub use events::{Event, Events};
+pub use handler::{CODE_BUSY, CODE_NO_HANDLER, CODE_PANIC, CODE_TIMEOUT};
 pub use run::{LEAVE_MARGIN, STOP_LIMIT};
 pub use runtime::{Runtime, Socket};
 pub use service::Service;

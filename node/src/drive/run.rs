@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     app::RequestToken,
+    limits::Limits,
     node::{Input, Node, NodeEvent, Output},
     store::Store,
 };
@@ -92,6 +93,7 @@ pub(super) struct Parts<R: Runtime> {
     pub(super) broadcasts: Registry<Broadcast>,
     pub(super) store: Option<Store>,
     pub(super) roles: Roles,
+    pub(super) limits: Limits,
     pub(super) streams: Option<StreamHandler>,
     /// For streams, which call the loop too.
     pub(super) opener: WeakSender<Call>,
@@ -139,7 +141,7 @@ impl<R: Runtime> Loop<R> {
             conditions: Conditions::default(),
             saver: Saver::new(parts.store),
             lookups: Lookups::default(),
-            handlers: Handlers::new(parts.roles),
+            handlers: Handlers::new(parts.roles, parts.limits),
             flows,
             let_go,
             tape: parts.tape,

@@ -1,18 +1,19 @@
 //! What runs beside the loop, and comes back to it: saves, name look-ups, answers to requests.
 
 use super::{
-    HANDLER_LIMIT, HANDLERS_MAX, HANDLERS_PER_MEMBER, MessageStream, Runtime,
+    MessageStream, Runtime,
     client::Answer,
     handler::{CODE_BUSY, CODE_NO_HANDLER, CODE_TIMEOUT, Handler, Role, Roles, StreamHandler, failure},
     saver::Saved,
 };
-use crate::app::RequestToken;
+use crate::{app::RequestToken, limits::Limits};
 use async_channel::{Receiver, Sender};
 use futures_util::{FutureExt, pin_mut, select_biased};
 use ifrit_core::id::MemberId;
 use std::{
     collections::BTreeMap,
     net::{SocketAddr, ToSocketAddrs},
+    time::Instant,
 };
 
 /// Names looked up at a time; a dead name server blocks a thread for each.
@@ -109,13 +110,14 @@ impl Lookups {
 /// Runs the application's handlers, within bounds in all and per member.
 pub(super) struct Handlers {
     roles: Roles,
+    limits: Limits,
     running: BTreeMap<MemberId, usize>,
     total: usize,
 }
 
 impl Handlers {
-    pub(super) fn new(roles: Roles) -> Self {
-        Self { roles, running: BTreeMap::new(), total: 0 }
+    pub(super) fn new(roles: Roles, limits: Limits) -> Self {
+        Self { roles, limits, running: BTreeMap::new(), total: 0 }
     }
 
     /// Starts answering; `Some` if the answer is known at once, because there is no handler or no room.
@@ -131,12 +133,14 @@ impl Handlers {
             return Some(Err(failure(CODE_NO_HANDLER, "nothing of that kind is handled here")));
         };
         let of_member = self.running.get(&from).copied().unwrap_or(0);
-        if self.total >= HANDLERS_MAX || of_member >= HANDLERS_PER_MEMBER {
+        if self.total >= self.limits.handlers || of_member >= self.limits.handlers_per_member {
             return Some(Err(failure(CODE_BUSY, "too many requests are being answered: try again later")));
         }
         self.running.insert(from, of_member + 1);
         self.total += 1;
-        work.runtime.spawn(answer(work.runtime.clone(), work.done.clone(), handler, token, from, body));
+        let limit = work.runtime.now() + self.limits.handler_time;
+        let done = work.done.clone();
+        work.runtime.spawn(answer(work.runtime.clone(), done, handler, limit, token, from, body));
         None
     }
 
@@ -157,12 +161,13 @@ async fn answer<R: Runtime>(
     runtime: R,
     done: Sender<Done>,
     handler: Handler,
+    limit: Instant,
     token: Option<RequestToken>,
     from: MemberId,
     body: Vec<u8>,
 ) {
     let answering = handler.answer(from, body).fuse();
-    let limit = runtime.sleep_until(runtime.now() + HANDLER_LIMIT).fuse();
+    let limit = runtime.sleep_until(limit).fuse();
     let ended = done.closed().fuse();
     pin_mut!(answering, limit, ended);
     let answer = select_biased! {
@@ -182,15 +187,16 @@ mod tests {
     #[test]
     fn one_member_cannot_take_all_handlers_nor_all_members_more_than_there_are() {
         let (work, _done) = Work::new(AtOnce);
-        let mut handlers =
-            Handlers::new(Roles { request: Some(Handler::new(|_, _| pending())), ..Roles::default() });
+        let limits = Limits { handlers: 40, handlers_per_member: 10, ..Limits::default() };
+        let roles = Roles { request: Some(Handler::new(|_, _| pending())), ..Roles::default() };
+        let mut handlers = Handlers::new(roles, limits);
         let start = |handlers: &mut Handlers, from: u8| {
             let answer =
                 handlers.start(&work, Role::Request, Some(RequestToken(0)), MemberId([from; 32]), Vec::new());
             answer.map(|answer| answer.expect_err("nobody answers").code)
         };
-        for from in 0..(HANDLERS_MAX / HANDLERS_PER_MEMBER) as u8 {
-            for _ in 0..HANDLERS_PER_MEMBER {
+        for from in 0..(limits.handlers / limits.handlers_per_member) as u8 {
+            for _ in 0..limits.handlers_per_member {
                 assert_eq!(start(&mut handlers, from), None);
             }
             assert_eq!(start(&mut handlers, from), Some(CODE_BUSY));

@@ -4,9 +4,14 @@ use super::*;
 use crate::{
     app::{Failure, RequestError},
     ca::Authority,
+    limits::Limits,
     link::tests::world::{START, addr, authority, id, identity},
 };
-use ifrit_core::{config::Stored, crypto::hash, view::State};
+use ifrit_core::{
+    config::{Probation, Stored},
+    crypto::hash,
+    view::State,
+};
 use std::collections::BTreeMap;
 
 const LATENCY: Duration = Duration::from_millis(1);
@@ -67,6 +72,8 @@ impl World {
             seeds: seeds.iter().map(|&seed| seed_name(seed)).collect(),
             stored: self.disks.get(&n).cloned().unwrap_or_default(),
             seed: Seed(hash(b"node test", &[&[n], &self.sent.to_le_bytes()])),
+            limits: Limits::default(),
+            probation: Probation::default(),
         };
         let node = Node::new(config, self.origin, self.at()).expect("a good configuration");
         self.nodes.insert(n, node);

@@ -17,6 +17,7 @@ use crate::{
 };
 use core::net::SocketAddr;
 use ifrit_core::{
+    config::Probation,
     crypto::P256Signer,
     event::{Event, Lane, Refused},
     id::MemberId,
@@ -26,6 +27,7 @@ use ifrit_core::{
 };
 use ifrit_node::{
     identity::Identity,
+    limits::Limits,
     node::{self, Input, Node, NodeConfig, NodeEvent, Output},
 };
 use serde::Serialize;
@@ -84,6 +86,8 @@ impl World {
             seeds: process.seeds.iter().map(|seed| self.nodes[*seed].addr.to_string()).collect(),
             stored: self.disk(index),
             seed: Seed(self.faults.bytes(Class::Run, index, life)),
+            limits: Limits::default(),
+            probation: Probation::default(),
         };
         let mut chance = Chance::new(self.faults.bytes(Class::Tls, index, life));
         let (origin, now) = (self.origin, process.clock.at(self.now));

@@ -77,7 +77,7 @@ impl LeastFixpoint {
             }
         }
         let oldest = case.accusations.iter().filter_map(|charge| charge.since).min();
-        let timer = oldest.map(|since| since + scene.params.delta * 2);
+        let timer = oldest.map(|since| since + scene.params.answer_time());
         let runs = case.member.state.is_live();
         (runs && timer != case.deadline)
             .then(|| format!("its timer ends at {:?}, not at {timer:?}", case.deadline))

@@ -13,7 +13,8 @@ use ifrit_core::{
 };
 use ifrit_node::{
     app::RequestError,
-    drive::{CODE_BUSY, CODE_NO_HANDLER, CODE_PANIC, Client, Event, Events, HANDLERS_PER_MEMBER},
+    drive::{CODE_BUSY, CODE_NO_HANDLER, CODE_PANIC, Client, Event, Events},
+    limits::Limits,
 };
 use std::{future::pending, time::Duration};
 
@@ -112,16 +113,24 @@ pub(crate) async fn a_panicking_handler_is_a_failure_and_harms_nobody<D: Driver>
 pub(crate) async fn a_busy_member_refuses_and_goes_on<D: Driver>() {
     let mut cluster = Cluster::new();
     let stuck = |_, _| async { pending().await };
-    let busy = cluster.add::<D>(|builder| builder.on_request(stuck)).await;
-    let asker = cluster.add::<D>(|builder| builder).await;
+    let (mut three, mut four) = (Limits::default(), Limits::default());
+    three.handlers_per_member = 3;
+    four.requests = 4;
+    let busy = cluster.add::<D>(|builder| builder.on_request(stuck).limits(three)).await;
+    let asker = cluster.add::<D>(|builder| builder.limits(four)).await;
     cluster.complete::<D>().await;
-    // As many as it answers at a time; all are given up, but their handlers are not done.
+    // More than it asks at a time: refused here. As many as the other answers at a time: all are given up, but their handlers
+    // are not done.
     let timeout = Duration::from_secs(5);
-    let asks = (0..HANDLERS_PER_MEMBER).map(|_| asker.request_with(busy.id(), "hello", timeout));
-    let answers = D::within("answers", join_all(asks)).await;
-    assert!(answers.iter().all(|answer| *answer == Err(RequestError::Timeout)), "{answers:?}");
+    let asks = |count: usize| join_all((0..count).map(|_| asker.request_with(busy.id(), "hello", timeout)));
+    let answers = D::within("answers", asks(5)).await;
+    let refused = |answer: &Result<_, RequestError>| matches!(answer, Err(RequestError::Remote(f)) if f.code == CODE_BUSY);
+    let here = answers.iter().filter(|answer| **answer == Err(RequestError::Busy)).count();
+    let given_up = answers.iter().filter(|answer| **answer == Err(RequestError::Timeout)).count();
+    let there = answers.iter().filter(|answer| refused(answer)).count();
+    assert_eq!((here, given_up, there), (1, 3, 1), "{answers:?}");
     let answer = D::within("an answer", asker.request(busy.id(), "one more")).await;
-    assert!(matches!(&answer, Err(RequestError::Remote(f)) if f.code == CODE_BUSY), "{answer:?}");
+    assert!(refused(&answer), "{answer:?}");
     cluster.complete::<D>().await;
     cluster.stop::<D>().await;
 }

@@ -3,6 +3,7 @@
 //! At info a quiet network is silent: only changes for good are told (joined, left, down, expired), and what this member is
 //! accused of. At warn is what somebody must look at. What peers can cause at will is told once per [`AGAIN`] of each kind.
 
+use super::slow::Slow;
 use crate::{render, rows::EventRow};
 use ifrit_core::{action::Notice, id::MemberId};
 use ifrit_node::counters::Counters;
@@ -21,10 +22,14 @@ const HEADERS: u64 = 28;
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// Logs what an operator should know, until the member stops.
-pub(super) async fn events(mut events: Events, me: MemberId) {
+pub(super) async fn events(mut events: Events, me: MemberId, mut slow: Slow) {
     let mut gates = Gates::default();
     while let Some(event) = events.next().await {
         match event {
+            Event::Notice(Notice::Slow { rtt_ms, .. }) => {
+                let alarm = slow.seen(Duration::from_millis(rtt_ms.into()), Instant::now());
+                alarm.into_iter().for_each(|alarm| tracing::warn!("{alarm}"));
+            }
             Event::Notice(notice) => log(&notice, me, &mut gates),
             Event::Lagged { missed } => tracing::warn!(missed, "too many events to log them all"),
         }
@@ -62,12 +67,11 @@ fn level(notice: &Notice) -> Level {
     }
 }
 
-/// Whether a peer, or a network that is too slow, can cause it again and again.
+/// Whether a peer can cause it again and again.
 fn is_at_will(notice: &Notice) -> bool {
     matches!(
         notice,
         Notice::Misbehaviour { .. }
-            | Notice::Slow { .. }
             | Notice::ClockWrong { .. }
             | Notice::Equivocation { .. }
             | Notice::IdentityInUse { .. }

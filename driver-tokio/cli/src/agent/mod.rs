@@ -5,6 +5,7 @@ mod failure;
 mod log;
 pub(crate) mod questions;
 mod reload;
+mod slow;
 
 use crate::{
     args::AgentArgs,
@@ -18,8 +19,10 @@ use crate::{
     systemd,
 };
 use anyhow::{Context, bail};
+use ifrit_core::params::Params;
 use ifrit_tokio::Client;
 use serde_json::json;
+use slow::Slow;
 use std::time::Duration;
 use tokio::{
     sync::{mpsc, watch},
@@ -71,7 +74,8 @@ async fn live(
     let (listener, socket) = server::bind(&settings.dir)?;
     client.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     tell_started(&client, &settings, out)?;
-    let events = tokio::spawn(log::events(client.events(), client.id()));
+    let slow = Slow::new(Params::derive(client.network()));
+    let events = tokio::spawn(log::events(client.events(), client.id(), slow));
     // Both end with the member.
     tokio::spawn(log::traffic(client.clone()));
     tokio::spawn(systemd::follow(client.clone()));
@@ -123,6 +127,8 @@ async fn start(settings: &AgentSettings) -> anyhow::Result<Client> {
     let mut builder = ifrit_tokio::builder()
         .data_dir(&settings.dir)
         .bind(settings.listen)
+        .limits(settings.limits())
+        .probation(settings.probation())
         .on_request(|_from, body| async move { Ok(body) });
     if let Some(invite) = &settings.join {
         builder = builder.invite(&invite.0);

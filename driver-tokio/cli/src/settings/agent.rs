@@ -1,12 +1,15 @@
 //! The settings of `ifrit agent`.
 
 use super::{
-    kinds::{Endpoint, HostPort, LogFilter, LogFormat, Secret},
+    kinds::{Bytes, Count, Endpoint, HostPort, LogFilter, LogFormat, Secret},
     settings,
 };
+use ifrit_core::config::Probation;
+use ifrit_node::limits::Limits;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 const ABOUT: &str = "\
@@ -91,6 +94,44 @@ settings! {
         record: Option<PathBuf> = None, restart, like "\"node1.trace\"";
     }
 
+    "Limits" {
+        /// Requests of other members that are answered at a time; more are told that this one is busy. One that waits costs
+        /// about 1 kB. 0: none are answered.
+        handlers: Count<0, 1_000_000> = Count(Limits::default().handlers), restart, like "500";
+
+        /// Of these for one member, so that none takes them all.
+        handlers_per_member: Count<0, 1_000_000> = Count(Limits::default().handlers_per_member), restart, like "50";
+
+        /// Time for one answer; then the caller is told that it took too long.
+        handler_time: Duration = Limits::default().handler_time, restart, like "\"5s\"";
+
+        /// Requests of this member that wait for their end at a time; more fail at once. About 300 bytes each, and their
+        /// bodies, up to 64 MiB together.
+        requests: Count<1, 1_000_000> = Count(Limits::default().requests), restart, like "1000";
+
+        /// Events kept for a reader that is too slow, each tool and the log by itself; beyond, the oldest are dropped and
+        /// the reader is told how many.
+        events: Count<1, 1_000_000> = Count(Limits::default().events), restart, like "500";
+
+        /// Broadcasts kept for such a reader.
+        event_size: Bytes = Bytes(Limits::default().event_bytes as u64), restart, like "\"1 MiB\"";
+
+        /// Broadcasts kept for other members that come late, for up to 10 min. 4 MiB of one author.
+        broadcast_size: Bytes = Bytes(Limits::default().broadcast_kept as u64), restart, like "\"8 MiB\"";
+
+        /// Changes of members that `ifrit explain` remembers, with their evidence. About 1 kB each.
+        history: Count<0, 1_000_000> = Count(Limits::default().history), restart, like "1000";
+    }
+
+    "Gray" {
+        /// For how long the pings of this member must be good before it is live again, once it was gray because its own links
+        /// were bad; each further time twice as long. When a member becomes gray is the network's.
+        probation: Duration = Probation::default().first, restart, like "\"10s\"";
+
+        /// The longest. A member that was not gray for so long begins anew.
+        probation_longest: Duration = Probation::default().longest, restart, like "\"10m\"";
+    }
+
     "Observation" {
         /// Serve /metrics (OpenMetrics, for Prometheus), /healthz and /readyz over HTTP. A port alone is one of loopback. Off
         /// unless given. Whoever reaches it reads the figures: no secrets, but member ids.
@@ -104,5 +145,26 @@ settings! {
 
         /// How it is logged. `text`, or `json`: one object a line.
         log_format: LogFormat = LogFormat::Text, restart, like "\"json\"";
+    }
+}
+
+impl AgentSettings {
+    /// What the member allows itself and others.
+    pub(crate) fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        limits.handlers = self.handlers.0;
+        limits.handlers_per_member = self.handlers_per_member.0;
+        limits.handler_time = self.handler_time;
+        limits.requests = self.requests.0;
+        limits.events = self.events.0;
+        limits.event_bytes = self.event_size.usize();
+        limits.broadcast_kept = self.broadcast_size.usize();
+        limits.history = self.history.0;
+        limits
+    }
+
+    /// Its way back when it was gray.
+    pub(crate) fn probation(&self) -> Probation {
+        Probation { first: self.probation, longest: self.probation_longest }
     }
 }

@@ -178,7 +178,6 @@ impl Word for Duration {
 }
 
 /// A whole number between two bounds.
-#[cfg_attr(not(test), expect(dead_code, reason = "for settings to come"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Count<const MIN: usize, const MAX: usize>(pub(crate) usize);
 
@@ -196,9 +195,14 @@ impl<const MIN: usize, const MAX: usize> Word for Count<MIN, MAX> {
 }
 
 /// A size, with its unit.
-#[cfg_attr(not(test), expect(dead_code, reason = "for settings to come"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bytes(pub(crate) u64);
+
+impl Bytes {
+    pub(crate) fn usize(self) -> usize {
+        self.0.try_into().unwrap_or(usize::MAX)
+    }
+}
 
 impl Word for Bytes {
     const NAME: &'static str = "SIZE";

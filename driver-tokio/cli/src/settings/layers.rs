@@ -37,7 +37,6 @@ pub(crate) struct Loaded<S> {
     /// In the order of [`Settings::SPECS`].
     pub(crate) origins: Vec<Origin>,
     /// The file that was read.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for `ifrit config show`"))]
     pub(crate) file: Option<PathBuf>,
     /// Variables that look like settings and are none, and what is meant.
     pub(crate) strange: Vec<String>,
@@ -85,12 +84,17 @@ impl<S: Settings> Loaded<S> {
         Ok(())
     }
 
-    /// What to run with, if a directory is given. Names variables that look like settings on stderr.
+    /// Names variables that look like settings, on stderr.
+    pub(crate) fn warn(&self) {
+        self.strange.iter().for_each(|strange| eprintln!("warning: {strange}"));
+    }
+
+    /// What to run with, if a directory is given.
     ///
     /// # Errors
     /// [`BadInput`](crate::error::BadInput) if there is no directory.
     pub(crate) fn started(self, command: &str) -> anyhow::Result<S> {
-        self.strange.iter().for_each(|strange| eprintln!("warning: {strange}"));
+        self.warn();
         if self.settings.dir().as_os_str().is_empty() {
             return Err(bad_input(format!(
                 "no directory is given: say --dir DIR, or `dir` in the file of --config (`{command} --write-config` prints one)"

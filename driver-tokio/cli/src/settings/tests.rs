@@ -185,3 +185,19 @@ fn what_is_served_is_on_loopback_unless_an_address_is_said() {
     assert_eq!(told("[::]:1").expect("an address"), Some("\"[::]:1\"".into()));
     assert!(told("65536").expect_err("no port").to_string().contains("metrics"));
 }
+
+#[test]
+fn every_limit_takes_its_setting() {
+    let args =
+        ["--handlers=11", "--handlers-per-member=12", "--handler-time=13s", "--requests=14", "--events=15"];
+    let more = ["--event-size=16KiB", "--broadcast-size=17MiB", "--history=18", "--probation=19s"];
+    let all = [&args[..], &more, &["--probation-longest=20s"]].concat();
+    let settings = load(&all, &[]).expect("all is right").settings;
+    let (limits, probation) = (settings.limits(), settings.probation());
+    assert_eq!((limits.handlers, limits.handlers_per_member, limits.requests), (11, 12, 14));
+    assert_eq!((limits.events, limits.event_bytes, limits.broadcast_kept), (15, 16 << 10, 17 << 20));
+    assert_eq!(limits.history, 18);
+    let times = [limits.handler_time, probation.first, probation.longest];
+    assert_eq!(times.map(|time| time.as_secs()), [13, 19, 20]);
+    assert_eq!(AgentSettings::default().limits(), ifrit_node::limits::Limits::default());
+}

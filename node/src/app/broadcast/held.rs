@@ -40,8 +40,9 @@ struct Author {
 }
 
 /// All runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Held {
+    most: usize,
     authors: BTreeMap<MemberId, Author>,
     /// Of those of whom something is kept: how much.
     sizes: BTreeSet<(usize, MemberId)>,
@@ -54,6 +55,11 @@ fn size(message: &Message) -> usize {
 }
 
 impl Held {
+    /// One that keeps so many bytes.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, authors: BTreeMap::new(), sizes: BTreeSet::new(), bytes: 0 }
+    }
+
     /// Bytes kept.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -176,7 +182,7 @@ impl Held {
         while self.authors[&newest.author].bytes > BROADCAST_KEPT_PER_AUTHOR {
             self.drop_oldest_of(newest.author);
         }
-        while self.bytes > BROADCAST_KEPT_BYTES {
+        while self.bytes > self.most {
             let Some((_, most)) = self.sizes.last() else { return };
             self.drop_oldest_of(*most);
         }

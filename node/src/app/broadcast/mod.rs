@@ -108,13 +108,13 @@ pub(crate) struct Broadcasts {
 }
 
 impl Broadcasts {
-    pub(crate) fn new(network: NetworkParams, me: MemberId) -> Self {
+    pub(crate) fn new(network: NetworkParams, me: MemberId, kept: usize) -> Self {
         Self {
             network,
             me,
             delta: Duration::from_millis(network.delta_ms.into()),
             mine: None,
-            held: Held::default(),
+            held: Held::new(kept),
             fetches: BTreeMap::new(),
             peers: BTreeMap::new(),
             timers: BTreeSet::new(),

@@ -218,9 +218,26 @@ fn two_bodies_for_one_number_are_told_once_by_whoever_sees_both() {
 }
 
 #[test]
+fn no_more_is_kept_than_the_member_allows() {
+    for kept in [20_000, 100_000] {
+        let mut casts = Broadcasts::new(network(), id(0), kept);
+        for author in 10..60u8 {
+            let of = RunId { author: id(author), run: 1 };
+            casts.open(Mono(0), of);
+            for n in 0..4 {
+                let body = |body: &[u8]| sign(id(author), body);
+                casts.held.append(Mono(0), Message::new(&network(), of, n, &[7; 1000], body));
+            }
+        }
+        let held = casts.held.bytes();
+        assert!(held <= kept && held > kept - 2_000, "{held} of {kept}");
+    }
+}
+
+#[test]
 fn a_neighbour_that_offers_more_than_there_is_room_for_is_asked_again() {
     let mut net = Net::new(2);
-    let mut casts = Broadcasts::new(network(), id(0));
+    let mut casts = Broadcasts::new(network(), id(0), BROADCAST_KEPT_BYTES);
     // More runs than it may offer: of 150 authors, 4 each.
     for author in 10..160u8 {
         for run in 1..=BROADCAST_RUNS_MAX as u64 {

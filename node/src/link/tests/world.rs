@@ -4,6 +4,7 @@ use crate::{
     app::{App, Directory, Pen},
     ca::Authority,
     identity::Identity,
+    limits::Limits,
     link::{Frame, LinkEvent, Links, Packet},
     node::NodeEvent,
 };
@@ -204,7 +205,7 @@ impl World {
             links,
             events: Vec::new(),
             frames: Vec::new(),
-            app: App::new(Pen::new(identity)),
+            app: App::new(Pen::new(identity), &Limits::default()),
             told: Vec::new(),
             view,
             refuse: BTreeSet::new(),

@@ -21,7 +21,7 @@ fn body(message: &Message) -> Frame {
 
 /// A member with these neighbours, none of which says anything by itself.
 fn among(neighbours: Range<u8>) -> Broadcasts {
-    let mut casts = Broadcasts::new(network(), id(0));
+    let mut casts = Broadcasts::new(network(), id(0), BROADCAST_KEPT_BYTES);
     neighbours.for_each(|n| casts.up(Mono(MS), id(n)));
     casts
 }

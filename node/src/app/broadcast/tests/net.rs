@@ -105,7 +105,7 @@ impl Net {
     }
 
     pub(super) fn start(&mut self, n: u8) {
-        let casts = Broadcasts::new(network(), id(n));
+        let casts = Broadcasts::new(network(), id(n), BROADCAST_KEPT_BYTES);
         let life = self.ends.get(&n).map_or(1, |end| end.life + 1);
         self.ends.insert(n, End { casts, habit: Habit::Honest, told: Vec::new(), life });
     }
