@@ -10,6 +10,8 @@ use std::{
 const PRIVATE: u32 = 0o600;
 /// Mode of directories that hold them.
 const PRIVATE_DIR: u32 = 0o700;
+/// What names of files begin with that are being written.
+const UNFINISHED: &str = ".unfinished-";
 
 /// Replaces `path` by `bytes`, mode 0600: temporary file in the same directory, fsync, rename, fsync of the directory.
 ///
@@ -21,7 +23,7 @@ pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// The same, and the file replaced is moved to `previous` first. Between the two renames only the previous one exists.
 pub(crate) fn replace(path: &Path, bytes: &[u8], previous: Option<&Path>) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(dir)?;
     set_mode(file.as_file(), PRIVATE)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
@@ -30,6 +32,17 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], previous: Option<&Path>) -> io:
     }
     file.persist(path).map_err(|error| error.error)?;
     sync_dir(dir)
+}
+
+/// Removes what processes left in `dir` that were killed while they wrote a file. Nobody else may be writing there.
+pub(crate) fn remove_unfinished(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a file, mode 0600, to write to. One that is there is taken only if it is an empty, plain file.

@@ -6,6 +6,7 @@
 //! epoch   epoch.old           epochs below this may have been used (R15)
 //! records records.old         the last view
 //! contacts                    addresses that the CA told at enrolment
+//! version                     of the directory: who knows only older ones leaves it alone
 //! ```
 //!
 //! State files carry magic, version, kind, length and a SHA-256. They are replaced atomically and the previous
@@ -21,7 +22,7 @@ use crate::{
     node::Save,
 };
 use fs2::FileExt;
-use ifrit_core::{config::Stored, limits::EPOCH_BLOCK};
+use ifrit_core::{config::Stored, limits::EPOCH_BLOCK, time::Wall};
 use state::{Found, Kind, StateFile};
 use std::{
     fs::{self, File, OpenOptions},
@@ -32,6 +33,9 @@ use std::{
 
 /// Contacts remembered: as many as the CA tells.
 pub const CONTACTS_MAX: usize = 16;
+/// What the file `version` says: it grows when files get other names or meanings. State files have versions of their own.
+const DIRECTORY_VERSION: u32 = 1;
+const VERSION_FILE: &str = "version";
 
 /// A member's directory, locked for this process until it is dropped.
 #[derive(Debug)]
@@ -42,6 +46,8 @@ pub struct Store {
     contacts: StateFile,
     /// The highest that is on disk: it never goes back.
     ceiling: u64,
+    /// Whether this run has written it: else it may be a previous generation's.
+    is_ceiling_written: bool,
     loaded: Loaded,
     /// Held, not read.
     _lock: File,
@@ -78,6 +84,39 @@ pub enum Warning {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Nothing can be written: a full disk, most likely. The member runs on what it knows.
+    #[error("{}: {why}; until it can be written, the clock alone keeps this member's epochs apart", path.display())]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// A directory of a later version is left alone.
+fn check_version(dir: &Path) -> Result<(), StoreError> {
+    let path = dir.join(VERSION_FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        // Not UTF-8: damaged, and written anew.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
+            return Ok(());
+        }
+        Err(error) => return Err(StoreError::io(&path)(error)),
+    };
+    match text.trim().parse() {
+        Ok(version) if version > DIRECTORY_VERSION => Err(StoreError::Newer { path, version }),
+        _ => Ok(()),
+    }
+}
+
+fn write_version(dir: &Path) -> io::Result<()> {
+    let (path, version) = (dir.join(VERSION_FILE), format!("{DIRECTORY_VERSION}\n"));
+    match fs::read(&path) {
+        Ok(found) if found == version.as_bytes() => Ok(()),
+        _ => file::write_atomic(&path, version.as_bytes()),
+    }
 }
 
 fn without(path: &Path) -> &'static str {
@@ -109,6 +148,15 @@ pub enum StoreError {
         /// Why.
         source: io::Error,
     },
+    /// A later version of this program wrote it, and what is in it is not known here.
+    #[error("{} was written by a newer Ifrit (its format is {version}, this program knows {DIRECTORY_VERSION}): run that one \
+             again, or give this member another directory; nothing was changed", path.display())]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// Its format.
+        version: u32,
+    },
     /// The identity's files are not right.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -127,20 +175,28 @@ impl Store {
     /// Damaged state is no error: see [`Loaded::warnings`].
     ///
     /// # Errors
-    /// [`StoreError::Locked`] while another process, or another `Store` of this one, holds it; [`StoreError::Io`].
+    /// [`StoreError::Locked`] while another process, or another `Store` of this one, holds it; [`StoreError::Newer`];
+    /// [`StoreError::Io`].
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         file::private_dir(dir).map_err(StoreError::io(dir))?;
         let lock = lock(dir)?;
+        check_version(dir)?;
         let mut store = Self {
             dir: dir.into(),
             epoch: StateFile::new(dir, Kind::Epoch),
             records: StateFile::new(dir, Kind::Records),
             contacts: StateFile::new(dir, Kind::Contacts),
             ceiling: 0,
+            is_ceiling_written: false,
             loaded: Loaded::default(),
             _lock: lock,
         };
         store.read()?;
+        // Best effort: what cannot be removed or written now is by the next run.
+        let tidied = file::remove_unfinished(dir).and_then(|()| write_version(dir));
+        if let Err(error) = tidied {
+            tracing::warn!(%error, dir = %dir.display(), "the directory cannot be tidied");
+        }
         Ok(store)
     }
 
@@ -166,6 +222,26 @@ impl Store {
         std::mem::take(&mut self.loaded)
     }
 
+    /// Reserves the first epochs of a run that begins at `now`. Whoever saves beside its loop calls this before the member says
+    /// anything: else it could say something in an epoch that the disk does not know of yet, be killed, and say something
+    /// else in the same epoch when it comes back within a second, before the clock has passed the ceiling (R15).
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if that cannot be written and the clock has not passed all epochs that may have been used. If it has
+    /// the clock alone keeps the epochs apart, and [`Loaded::warnings`] has [`Warning::NotWritable`].
+    pub fn reserve(&mut self, now: Wall) -> Result<(), StoreError> {
+        let first = self.ceiling.max(now.0);
+        match self.save(&Save::EpochCeiling(first.saturating_add(EPOCH_BLOCK))) {
+            Err(StoreError::Io { path, source }) if self.ceiling < now.0 => {
+                let warning = Warning::NotWritable { path, why: source.to_string() };
+                tracing::error!(%warning, "state");
+                self.loaded.warnings.push(warning);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
     /// Puts something on disk: when it returns, it survives a crash of the machine. A ceiling never goes back.
     ///
     /// # Errors
@@ -174,8 +250,10 @@ impl Store {
         match what {
             Save::EpochCeiling(ceiling) => {
                 let ceiling = self.ceiling.max(*ceiling);
-                self.epoch.write(&ceiling.to_be_bytes())?;
-                self.ceiling = ceiling;
+                if !self.is_ceiling_written || ceiling > self.ceiling {
+                    self.epoch.write(&ceiling.to_be_bytes())?;
+                }
+                (self.ceiling, self.is_ceiling_written) = (ceiling, true);
                 Ok(())
             }
             Save::Records(records) => self.records.write(records),

@@ -146,3 +146,17 @@ fn an_agent_whose_seeds_are_all_unreachable_says_so_and_keeps_trying() {
     early.sees_live(&world, 2);
     late.sees_live(&world, 2);
 }
+
+#[test]
+fn a_directory_of_a_newer_version_is_left_alone() {
+    let world = World::new();
+    let ca = Ca::init(&world, "ca");
+    ca.issue(&world, "node");
+    let version = world.path("node").join("version");
+    assert_eq!(fs::read_to_string(&version).unwrap(), "1\n");
+    fs::write(&version, "2\n").unwrap();
+    world.agent("node", &[]).process.fails(2, &["written by a newer Ifrit", "its format is 2", "knows 1"]);
+    assert_eq!(fs::read_to_string(&version).unwrap(), "2\n");
+    fs::write(&version, "1\n").unwrap();
+    world.agent("node", &[]).started();
+}

@@ -322,6 +322,8 @@ impl Origin {
             Some(identity) => identity,
             None => enrolled(&mut store, self.entry, addrs, now)?,
         };
+        // Saves run beside the loop: the first epochs are on disk before it says anything (R15).
+        store.reserve(wall())?;
         let loaded = store.load();
         Ok((identity, Some(store), loaded))
     }

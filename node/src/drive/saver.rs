@@ -13,6 +13,8 @@ use std::{mem, time::Duration};
 
 /// Wait after a failed save (disk full, say): epochs are reserved minutes ahead, so this loses nothing.
 const RETRY: Duration = Duration::from_secs(5);
+/// Of saves that fail one after the other, every so many is logged: one a minute.
+const TOLD_EVERY: u64 = 12;
 
 /// Something to save. It stands for the older ones of its kind that it replaced.
 pub(super) struct Order {
@@ -35,6 +37,8 @@ pub(super) struct Saver {
     ceiling: Option<Order>,
     records: Option<Order>,
     retry_at: Option<Mono>,
+    /// Saves that failed since the last good one.
+    failed: u64,
 }
 
 enum Slot {
@@ -49,7 +53,7 @@ enum Slot {
 impl Saver {
     pub(super) fn new(store: Option<Store>) -> Self {
         let store = store.map_or(Slot::None, |store| Slot::Idle(Box::new(store)));
-        Self { store, ceiling: None, records: None, retry_at: None }
+        Self { store, ceiling: None, records: None, retry_at: None, failed: 0 }
     }
 
     /// Takes an order; the number of one that is done already.
@@ -74,10 +78,17 @@ impl Saver {
         };
         self.store = Slot::Idle(store);
         if let Err(error) = result {
-            tracing::error!(%error, "not saved; trying again in {RETRY:?}");
+            if self.failed.is_multiple_of(TOLD_EVERY) {
+                let tries = self.failed + 1;
+                tracing::error!(%error, tries, "not saved, trying again every {RETRY:?}: the member goes on without");
+            }
+            self.failed += 1;
             self.line_up_again(order);
             self.retry_at = Some(now + RETRY);
             return Vec::new();
+        }
+        if mem::take(&mut self.failed) > 0 {
+            tracing::warn!("saved again");
         }
         self.start(work);
         order.seqs

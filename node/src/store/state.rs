@@ -10,6 +10,7 @@ use std::{
 
 /// First bytes of every state file.
 const MAGIC: &[u8; 8] = b"ifrit st";
+/// The checksum is the last [`CHECKSUM`] bytes in every version to come, so that damage is not taken for one.
 const VERSION: u8 = 1;
 /// Magic, version, kind, length of the payload.
 const HEADER: usize = 8 + 1 + 1 + 8;
@@ -88,7 +89,10 @@ impl StateFile {
 
     fn read_one(&self, path: &Path) -> Result<Option<Result<Vec<u8>, &'static str>>, StoreError> {
         match fs::read(path) {
-            Ok(bytes) => Ok(Some(decode(self.kind, bytes))),
+            Ok(bytes) => match newer(&bytes) {
+                Some(version) => Err(StoreError::Newer { path: path.into(), version: version.into() }),
+                None => Ok(Some(decode(self.kind, bytes))),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StoreError::io(path)(error)),
         }
@@ -106,6 +110,13 @@ fn encode(kind: Kind, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The version of a whole file that a later Ifrit wrote.
+fn newer(bytes: &[u8]) -> Option<u8> {
+    let (body, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM)?)?;
+    let version = *body.strip_prefix(MAGIC)?.first()?;
+    (version > VERSION && Sha256::digest(body)[..] == *checksum).then_some(version)
+}
+
 fn decode(kind: Kind, mut bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
     if bytes.len() < HEADER + CHECKSUM {
         return Err("is half-written");
@@ -114,7 +125,7 @@ fn decode(kind: Kind, mut bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
         return Err("is not an Ifrit state file");
     }
     if bytes[8] != VERSION {
-        return Err("is of another version of Ifrit");
+        return Err("is damaged");
     }
     let body = bytes.len() - CHECKSUM;
     let len = u64::from_be_bytes(bytes[HEADER - 8..HEADER].try_into().expect("eight bytes"));

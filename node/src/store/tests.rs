@@ -168,5 +168,111 @@ fn a_save_that_fails_leaves_the_old_state() {
     drop(store);
     fs::remove_dir_all(dir.path().join("records.old")).expect("there");
     assert_eq!(loaded(dir.path()).stored.records, vec![2; 300]);
-    assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 6, "no temporary file is left");
+    assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 7, "no temporary file is left");
+}
+
+const NOW: Wall = Wall(1_800_000_000_000);
+
+/// What a run that began at `now` was given, and was then killed before it saved anything.
+fn killed(dir: &Path, now: Wall) -> u64 {
+    let mut store = open(dir);
+    store.reserve(now).expect("it writes");
+    store.load().stored.epoch_ceiling.max(now.0)
+}
+
+#[test]
+fn r15_a_run_that_is_killed_at_once_never_begins_with_the_epoch_of_the_one_before() {
+    let dir = temporary();
+    // Within a millisecond, with a clock that goes back, and a day later.
+    let walls = [NOW, NOW, Wall(NOW.0 - 5_000), Wall(NOW.0 + 86_400_000), NOW];
+    let firsts: Vec<_> = walls.iter().map(|wall| killed(dir.path(), *wall)).collect();
+    assert!(firsts.is_sorted_by(|one, next| one + EPOCH_BLOCK <= *next), "{firsts:?}");
+    assert_eq!(firsts[0], NOW.0);
+}
+
+#[test]
+fn files_and_directory_are_private_and_what_a_killed_process_left_is_gone() {
+    let outer = temporary();
+    let dir = outer.path().join("node");
+    fill(&dir);
+    fs::write(dir.join(".unfinished-x1"), b"half").expect("writable");
+    fs::write(dir.join("notes of mine"), b"kept").expect("writable");
+    drop(open(&dir));
+    assert!(!dir.join(".unfinished-x1").exists());
+    fs::remove_file(dir.join("notes of mine")).expect("it was kept");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode(&dir), 0o700);
+        for entry in fs::read_dir(&dir).expect("readable") {
+            let path = entry.expect("an entry").path();
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+    }
+}
+
+/// What a later version may have written.
+fn of_version(dir: &Path, name: &str, version: u8) {
+    let path = dir.join(name);
+    let mut bytes = fs::read(&path).expect("readable");
+    bytes[8] = version;
+    let body = bytes.len() - 32;
+    let checksum = <sha2::Sha256 as sha2::Digest>::digest(&bytes[..body]);
+    bytes[body..].copy_from_slice(&checksum);
+    fs::write(path, bytes).expect("writable");
+}
+
+#[test]
+fn a_downgrade_is_refused_with_a_clear_word_and_changes_nothing() {
+    for name in ["epoch", "records", "contacts", "version"] {
+        let dir = temporary();
+        fill(dir.path());
+        let path = dir.path().join(name);
+        let before = fs::read(&path).expect("readable");
+        match name {
+            "version" => fs::write(&path, "2\n").expect("writable"),
+            name => of_version(dir.path(), name, 2),
+        }
+        let newer = fs::read(&path).expect("readable");
+        let error = Store::open(dir.path()).expect_err("it is newer");
+        assert!(matches!(&error, StoreError::Newer { path: found, version: 2 } if *found == path), "{error}");
+        let said = error.to_string();
+        assert!(said.contains("newer Ifrit") && said.contains("run that one again"), "{said}");
+        assert_eq!(fs::read(&path).expect("readable"), newer, "nothing is overwritten");
+        // The newer one comes back to what it left; so does this one.
+        fs::write(&path, before).expect("writable");
+        assert_eq!(loaded(dir.path()).stored.epoch_ceiling, 20_000);
+    }
+}
+
+#[test]
+fn a_version_that_is_damaged_is_written_anew() {
+    let dir = temporary();
+    fill(dir.path());
+    for damaged in [&b""[..], b"\xff\xff", b"one"] {
+        fs::write(dir.path().join("version"), damaged).expect("writable");
+        assert_eq!(loaded(dir.path()).stored.epoch_ceiling, 20_000);
+        assert_eq!(fs::read(dir.path().join("version")).expect("readable"), b"1\n");
+    }
+}
+
+/// A directory in which nothing can be replaced, root or not: what the first rename would replace is a directory.
+#[cfg(unix)]
+#[test]
+fn without_room_a_run_begins_only_if_the_clock_has_passed_every_epoch() {
+    let dir = temporary();
+    fill(dir.path());
+    fs::remove_file(dir.path().join("epoch.old")).expect("there");
+    fs::create_dir_all(dir.path().join("epoch.old/full")).expect("it can be made");
+    let mut store = open(dir.path());
+    assert!(
+        matches!(store.reserve(Wall(19_999)), Err(StoreError::Io { .. })),
+        "epochs up to 20,000 may be used"
+    );
+    store.reserve(Wall(20_001)).expect("the clock is ahead");
+    let loaded = store.load();
+    assert_eq!(loaded.stored.epoch_ceiling, 20_000);
+    assert!(matches!(&loaded.warnings[..], [Warning::NotWritable { .. }]), "{:?}", loaded.warnings);
+    assert!(loaded.warnings[0].to_string().contains("the clock alone"));
 }

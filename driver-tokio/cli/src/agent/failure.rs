@@ -29,7 +29,7 @@ fn is_bad_input(error: &StartError) -> bool {
     match error {
         StartError::Identity(_)
         | StartError::Open(OpenError::Pem(_) | OpenError::Root(_) | OpenError::NotOpen(_))
-        | StartError::Store(StoreError::Identity(_))
+        | StartError::Store(StoreError::Identity(_) | StoreError::Newer { .. })
         | StartError::RecordExists(_)
         | StartError::Record { .. } => true,
         StartError::Enrol(error) => matches!(
