@@ -14,7 +14,8 @@ pub const REQUESTS_FROM_PEER: usize = REQUESTS_PER_PEER + REQUESTS_PER_PEER / 4;
 /// Message streams of this member to one peer that are open at a time; more are refused here. With five quarters of a
 /// [`STREAM_WINDOW`] each, 80 MiB that nobody reads.
 pub const STREAMS_PER_PEER: usize = 1024;
-/// Message streams that one peer may have open here: see [`REQUESTS_FROM_PEER`].
+/// Message streams that one peer may have open here: see [`REQUESTS_FROM_PEER`]; and no more than half of what is left of
+/// [`STREAMS_TOTAL`], else four peers that open them for good keep all others out.
 pub const STREAMS_FROM_PEER: usize = STREAMS_PER_PEER + STREAMS_PER_PEER / 4;
 /// Message streams in all, in each direction: 320 MiB if nobody reads any.
 pub const STREAMS_TOTAL: usize = 4096;
@@ -50,7 +51,8 @@ pub const HISTORY_MAX: usize = 4096;
 /// 1 kB.
 pub const HANDLERS_MAX: usize = 8192;
 /// Of these for one member, so that no single one takes them all: as many as one asks at a time, so that only what it gave
-/// up and what is still being worked on can make it too many.
+/// up and what is still being worked on can make it too many. Nor more than half of those that are left, so that a few
+/// members whose requests take long keep nobody out.
 pub const HANDLERS_PER_MEMBER: usize = REQUESTS_PER_PEER;
 /// Time for one answer; then the caller is told that it took too long, and the handler's future is dropped.
 pub const HANDLER_LIMIT: Duration = Duration::from_secs(30);

@@ -17,6 +17,7 @@ use crate::{
     app::{StreamError, StreamId, StreamRead},
     limits::{
         STREAM_BYTES_PER_PEER, STREAM_BYTES_TOTAL, STREAM_MESSAGE_MAX, STREAMS_FROM_PEER, STREAMS_TOTAL,
+        fair_share,
     },
     node::{Node, NodeEvent},
 };
@@ -24,7 +25,7 @@ use async_channel::{Receiver, Sender, WeakSender};
 use futures_channel::oneshot;
 use ifrit_core::{id::MemberId, time::Now};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -32,8 +33,6 @@ use std::{
 const PREFIX: usize = 4;
 /// Messages are handed over together up to so many bytes: each hand-over costs two switches between tasks.
 const BATCH_BYTES: usize = 64 * 1024;
-/// Streams that may go on when one has given room back.
-const WAKE_PER_RELEASE: usize = 8;
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StreamError>>;
 
@@ -80,6 +79,11 @@ enum Step {
 }
 
 impl Arriving {
+    /// Bytes of what arrives, once that is known.
+    fn length(&self) -> Option<usize> {
+        self.prefix.first_chunk().map(|length| u32::from_be_bytes(*length) as usize)
+    }
+
     fn step(&mut self, now: Now, id: StreamId, node: &mut Node) -> Step {
         loop {
             let missing = match self.room {
@@ -89,8 +93,8 @@ impl Arriving {
                     return Step::Message(std::mem::take(&mut self.message));
                 }
                 Some(length) => length - self.message.len(),
-                None => match self.prefix.first_chunk() {
-                    Some(length) => return Step::NoRoom(u32::from_be_bytes(*length) as usize),
+                None => match self.length() {
+                    Some(length) => return Step::NoRoom(length),
                     None => PREFIX - self.prefix.len(),
                 },
             };
@@ -115,6 +119,8 @@ struct Flow {
     arriving: Arriving,
     /// Whether it waits for room.
     waits: bool,
+    /// Whether what had come gave way, which its program has not heard.
+    gave_way: bool,
     /// How its program will learn of an end that came while it did not ask.
     over: Option<StreamError>,
     /// Halves that its program has let go.
@@ -140,8 +146,8 @@ impl Room {
         self.total += bytes;
     }
 
-    /// Gives room back; who may try again.
-    fn give(&mut self, peer: &MemberId, bytes: usize) -> Vec<StreamId> {
+    /// Gives room back.
+    fn give(&mut self, peer: &MemberId, bytes: usize) {
         if let Some(of) = self.of.get_mut(peer) {
             *of -= bytes;
             self.total -= bytes;
@@ -149,12 +155,20 @@ impl Room {
                 self.of.remove(peer);
             }
         }
-        let Some(waiting) = self.waiting.get_mut(peer) else { return Vec::new() };
-        let woken = waiting.drain(..waiting.len().min(WAKE_PER_RELEASE)).collect();
+    }
+
+    /// Who has waited longest.
+    fn first_waiting(&self, peer: &MemberId) -> Option<StreamId> {
+        self.waiting.get(peer)?.front().copied()
+    }
+
+    /// It waits no more.
+    fn pop_waiting(&mut self, peer: &MemberId) {
+        let Some(waiting) = self.waiting.get_mut(peer) else { return };
+        waiting.pop_front();
         if waiting.is_empty() {
             self.waiting.remove(peer);
         }
-        woken
     }
 
     /// Who takes most.
@@ -172,8 +186,8 @@ pub(super) struct Flows {
     opening: BTreeMap<StreamId, (MemberId, Reply<MessageStream>)>,
     all: BTreeMap<StreamId, Flow>,
     room: Room,
-    /// Streams that may read on.
-    again: VecDeque<StreamId>,
+    /// Peers that have got room back.
+    again: BTreeSet<MemberId>,
     calls: WeakSender<Call>,
     let_go: Sender<LetGo>,
 }
@@ -189,7 +203,7 @@ impl Flows {
             opening: BTreeMap::new(),
             all: BTreeMap::new(),
             room: Room::default(),
-            again: VecDeque::new(),
+            again: BTreeSet::new(),
             calls,
             let_go,
         };
@@ -235,6 +249,9 @@ impl Flows {
     /// A program wants messages.
     pub(super) fn receive(&mut self, now: Now, node: &mut Node, id: StreamId, reply: oneshot::Sender<Batch>) {
         match self.all.get_mut(&id) {
+            Some(Flow { over: None, gave_way: true, .. }) => {
+                drop(reply.send(Batch { end: Some(Err(StreamError::Busy)), ..Batch::default() }));
+            }
             Some(Flow { over: None, asked, .. }) => {
                 *asked = Some(reply);
                 self.read(now, node, id);
@@ -308,6 +325,7 @@ impl Flows {
             asked: None,
             arriving: Arriving::default(),
             waits: false,
+            gave_way: false,
             over: None,
             let_go: 0,
         };
@@ -330,9 +348,10 @@ impl Flows {
         from: MemberId,
     ) {
         let of_member = self.running.get(&from).copied().unwrap_or(0);
+        let left = STREAMS_TOTAL - self.total;
         let refusal = match &self.handler {
             None => Some(CODE_NO_HANDLER),
-            Some(_) if of_member >= STREAMS_FROM_PEER || self.total >= STREAMS_TOTAL => Some(CODE_BUSY),
+            Some(_) if of_member >= fair_share(STREAMS_FROM_PEER, left, 2) => Some(CODE_BUSY),
             Some(_) => None,
         };
         if let Some(code) = refusal {
@@ -407,7 +426,7 @@ impl Flows {
                 Step::Message(message) => {
                     bytes += PREFIX + message.len();
                     let peer = flow.peer;
-                    self.again.extend(self.room.give(&peer, message.len()));
+                    self.give_room(peer, message.len());
                     batch.messages.push_back(message);
                 }
                 Step::Blocked => break,
@@ -461,7 +480,9 @@ impl Flows {
         let Some(id) = of_peer.max_by_key(|(_, flow)| flow.arriving.room).map(|(id, _)| *id) else { return };
         node.stop_stream(now, id, CODE_BUSY);
         self.release(id);
-        if let Some(asked) = self.all.get_mut(&id).and_then(|flow| flow.asked.take()) {
+        let Some(flow) = self.all.get_mut(&id) else { return };
+        flow.gave_way = true;
+        if let Some(asked) = flow.asked.take() {
             drop(asked.send(Batch { end: Some(Err(StreamError::Busy)), ..Batch::default() }));
         }
     }
@@ -471,15 +492,29 @@ impl Flows {
         let Some(flow) = self.all.get_mut(&id) else { return };
         if let Some(bytes) = std::mem::take(&mut flow.arriving).room {
             let peer = flow.peer;
-            self.again.extend(self.room.give(&peer, bytes));
+            self.give_room(peer, bytes);
         }
     }
 
-    /// Lets those read on for whom there is room now.
+    fn give_room(&mut self, peer: MemberId, bytes: usize) {
+        self.room.give(&peer, bytes);
+        self.again.insert(peer);
+    }
+
+    /// Lets those read on for whom there is room now. Those that do not want it any more, or not now, leave it to who comes
+    /// after them.
     fn read_again(&mut self, now: Now, node: &mut Node) {
-        while let Some(id) = self.again.pop_front() {
-            self.all.entry(id).and_modify(|flow| flow.waits = false);
-            self.read(now, node, id);
+        while let Some(peer) = self.again.pop_first() {
+            while let Some(id) = self.room.first_waiting(&peer) {
+                let flow = self.all.get_mut(&id);
+                let wants = flow.as_ref().and_then(|flow| flow.asked.as_ref().and(flow.arriving.length()));
+                if wants.is_some_and(|length| !self.room.has(&peer, length)) {
+                    break;
+                }
+                flow.into_iter().for_each(|flow| flow.waits = false);
+                self.room.pop_waiting(&peer);
+                self.read(now, node, id);
+            }
         }
     }
 }

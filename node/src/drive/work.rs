@@ -6,7 +6,10 @@ use super::{
     handler::{CODE_BUSY, CODE_NO_HANDLER, CODE_TIMEOUT, Handler, Role, Roles, StreamHandler, failure},
     saver::Saved,
 };
-use crate::{app::RequestToken, limits::Limits};
+use crate::{
+    app::RequestToken,
+    limits::{Limits, fair_share},
+};
 use async_channel::{Receiver, Sender};
 use futures_util::{FutureExt, pin_mut, select_biased};
 use ifrit_core::id::MemberId;
@@ -133,7 +136,8 @@ impl Handlers {
             return Some(Err(failure(CODE_NO_HANDLER, "nothing of that kind is handled here")));
         };
         let of_member = self.running.get(&from).copied().unwrap_or(0);
-        if self.total >= self.limits.handlers || of_member >= self.limits.handlers_per_member {
+        let left = self.limits.handlers.saturating_sub(self.total);
+        if of_member >= fair_share(self.limits.handlers_per_member, left, 2) {
             return Some(Err(failure(CODE_BUSY, "too many requests are being answered: try again later")));
         }
         self.running.insert(from, of_member + 1);
@@ -185,7 +189,7 @@ mod tests {
     use std::future::pending;
 
     #[test]
-    fn one_member_cannot_take_all_handlers_nor_all_members_more_than_there_are() {
+    fn one_member_cannot_take_all_handlers_and_one_that_ends_makes_room() {
         let (work, _done) = Work::new(AtOnce);
         let limits = Limits { handlers: 40, handlers_per_member: 10, ..Limits::default() };
         let roles = Roles { request: Some(Handler::new(|_, _| pending())), ..Roles::default() };
@@ -195,16 +199,28 @@ mod tests {
                 handlers.start(&work, Role::Request, Some(RequestToken(0)), MemberId([from; 32]), Vec::new());
             answer.map(|answer| answer.expect_err("nobody answers").code)
         };
-        for from in 0..(limits.handlers / limits.handlers_per_member) as u8 {
-            for _ in 0..limits.handlers_per_member {
-                assert_eq!(start(&mut handlers, from), None);
-            }
-            assert_eq!(start(&mut handlers, from), Some(CODE_BUSY));
+        for _ in 0..limits.handlers_per_member {
+            assert_eq!(start(&mut handlers, 0), None);
         }
-        assert_eq!(start(&mut handlers, 99), Some(CODE_BUSY), "all are taken");
-        handlers.ended(&MemberId([0; 32]));
-        assert_eq!(start(&mut handlers, 99), None);
         assert_eq!(start(&mut handlers, 0), Some(CODE_BUSY));
+        assert_eq!(start(&mut handlers, 1), None);
+        handlers.ended(&MemberId([0; 32]));
+        assert_eq!(start(&mut handlers, 0), None);
+        assert_eq!(start(&mut handlers, 0), Some(CODE_BUSY));
+    }
+
+    #[test]
+    fn members_whose_handlers_never_end_leave_some_for_others() {
+        let (work, _done) = Work::new(AtOnce);
+        let roles = Roles { request: Some(Handler::new(|_, _| pending())), ..Roles::default() };
+        let mut handlers = Handlers::new(roles, Limits::default());
+        for from in 0..20 {
+            let mut start = || {
+                handlers.start(&work, Role::Request, Some(RequestToken(0)), MemberId([from; 32]), Vec::new())
+            };
+            assert!(start().is_none(), "{from} has one");
+            while start().is_none() {}
+        }
     }
 
     #[test]
