@@ -56,6 +56,7 @@ pub mod document;
 pub mod drive;
 pub mod enrol;
 pub mod history;
+pub mod host;
 pub mod identity;
 pub mod invite;
 pub mod limits;

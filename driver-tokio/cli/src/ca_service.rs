@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use ifrit_core::time::{Mono, Now, Wall};
 use ifrit_node::{
     ca::{Answer, BODY_MAX, Ca, Service, server_config},
+    host::host_of,
     invite::Invite,
 };
 use std::{
@@ -38,7 +39,8 @@ use tokio_rustls::TlsAcceptor;
 
 /// Connections in all: 256 newcomers at a time, some 100 kB each.
 const CONNECTIONS_MAX: usize = 256;
-/// Connections of one source address: the demo starts 64 members at once; a flood leaves room for others.
+/// Connections of one host, and no more than are left: the demo starts 64 members at once; a flood leaves room for others,
+/// and so do two.
 const PER_SOURCE_MAX: usize = 128;
 /// A connection has one exchange, and this long for all of it: handshake, request, answer.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(20);
@@ -165,13 +167,15 @@ impl Shared {
 
     /// A place among the connections, if there is one; it is given back by dropping it.
     fn admit(self: &Arc<Self>, source: IpAddr) -> Option<Place> {
+        let source = host_of(source);
         let permit = self.places.clone().try_acquire_owned().ok()?;
+        let left = self.places.available_permits() + 1;
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = sources.entry(source).or_default();
-        if *open >= PER_SOURCE_MAX {
+        let open = sources.get(&source).copied().unwrap_or(0);
+        if open >= PER_SOURCE_MAX.min(left) {
             return None;
         }
-        *open += 1;
+        sources.insert(source, open + 1);
         Some(Place { shared: self.clone(), source, _permit: permit })
     }
 }

@@ -1,5 +1,6 @@
 //! How much one source address may cost the CA.
 
+use crate::host::host_of;
 use ifrit_core::time::Mono;
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
@@ -10,7 +11,7 @@ pub const REFILL: Duration = Duration::from_secs(1);
 /// Sources remembered. Beyond it all unknown ones share one bucket: no flood of addresses costs memory.
 pub const SOURCES_MAX: usize = 4096;
 
-/// A bucket of useless requests per source. Those that enrol a new member are free: each takes a use of an invite.
+/// A bucket of useless requests per source, which is one host however many addresses it has. Those that enrol a new member are free: each takes a use of an invite.
 #[derive(Debug, Default)]
 pub(super) struct Limiter {
     sources: BTreeMap<IpAddr, Bucket>,
@@ -35,6 +36,7 @@ impl Bucket {
 impl Limiter {
     /// Whether `source` may ask now.
     pub(super) fn admits(&mut self, source: IpAddr, now: Mono) -> bool {
+        let source = host_of(source);
         let has_room = self.sources.len() < SOURCES_MAX;
         let bucket = match self.sources.get_mut(&source) {
             Some(bucket) => bucket,
@@ -47,6 +49,7 @@ impl Limiter {
 
     /// `source` asked for nothing.
     pub(super) fn charge(&mut self, source: IpAddr, now: Mono) {
+        let source = host_of(source);
         if !self.sources.contains_key(&source) && self.sources.len() >= SOURCES_MAX {
             self.sources.retain(|_, bucket| {
                 bucket.refill(now);
@@ -83,6 +86,17 @@ mod tests {
         limiter.charge(source(1), start + REFILL);
         assert!(!limiter.admits(source(1), start + REFILL));
         assert!(limiter.admits(source(1), start + REFILL * 1000));
+    }
+
+    #[test]
+    fn one_host_is_one_source_however_many_addresses_it_has() {
+        let mut limiter = Limiter::default();
+        let of_one_host = |n| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, n]);
+        for n in 0..BURST as u16 {
+            assert!(limiter.admits(of_one_host(n), Mono(0)));
+            limiter.charge(of_one_host(n), Mono(0));
+        }
+        assert!(!limiter.admits(of_one_host(u16::MAX), Mono(0)));
     }
 
     #[test]

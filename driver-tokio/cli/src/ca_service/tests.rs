@@ -40,6 +40,27 @@ async fn many_newcomers_at_once_are_let_in() {
 }
 
 #[tokio::test]
+async fn sources_that_hold_all_they_may_leave_room_for_others() {
+    let dir = made();
+    let service = started(dir.path()).await;
+    let mut held = Vec::new();
+    for n in 0..6 {
+        let source = IpAddr::from([10, 0, 0, n]);
+        held.extend(std::iter::from_fn(|| service.shared.admit(source)));
+    }
+    held.extend(service.shared.admit(IpAddr::from([10, 0, 0, 99])));
+    assert!(held.last().is_some_and(|place| place.source == IpAddr::from([10, 0, 0, 99])));
+    drop(held);
+    // One host has 2^64 addresses of its own.
+    let of_one_host = (0..300_u16).map(|n| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, n]));
+    let held: Vec<_> = of_one_host.filter_map(|source| service.shared.admit(source)).collect();
+    assert!(held.len() <= PER_SOURCE_MAX);
+    drop(held);
+    assert!(service.shared.sources.lock().expect("no panic").is_empty());
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_restart_changes_nothing() {
     let dir = made();
     let service = started(dir.path()).await;
