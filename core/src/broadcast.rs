@@ -1,7 +1,10 @@
 //! What a member tells everybody, signed: the form of one broadcast. How it gets to everybody is the node's affair.
 //!
-//! Body: version `u8`, domain `u8`, network `[8]`, author `[32]`, run `u64`, sequence `u64`, length `u32`, bytes.
-//! Integers are big-endian.
+//! Body: version `u8`, domain `u8`, network `[8]`, author `[32]`, run `u64`, sequence `u64`, time `u64`, length `u32`,
+//! bytes. Integers are big-endian.
+//!
+//! The time is when it was said, in ms since 1970 by the author's clock. A signature holds for as long as its key: without a
+//! time, whoever has kept a broadcast can tell it as new years later, to members that have come or come back since.
 
 use crate::{
     crypto::{Signature, Signed},
@@ -10,6 +13,7 @@ use crate::{
     params::NetworkParams,
     read::Reader,
     tags::{BODY_BROADCAST, BODY_VERSION},
+    time::Wall,
 };
 use alloc::vec::Vec;
 
@@ -27,6 +31,7 @@ pub struct RunId {
 pub struct Message {
     of: RunId,
     sequence: u64,
+    at: Wall,
     signed: Signed,
 }
 
@@ -45,17 +50,18 @@ pub enum MessageError {
 }
 
 /// Where the bytes begin.
-const BYTES_AT: usize = 2 + 8 + 32 + 8 + 8 + 4;
+const BYTES_AT: usize = 2 + 8 + 32 + 8 + 8 + 8 + 4;
 
 impl Message {
     /// Bytes of one as it travels, at most.
     pub const MAX: usize = BYTES_AT + BROADCAST_MAX + Signed::SIGNATURE;
 
-    /// Makes one of `bytes`, at most [`BROADCAST_MAX`]. `sign` is given the body.
+    /// Makes one of `bytes`, at most [`BROADCAST_MAX`], said at `at`. `sign` is given the body.
     pub fn new(
         network: &NetworkParams,
         of: RunId,
         sequence: u64,
+        at: Wall,
         bytes: &[u8],
         sign: impl FnOnce(&[u8]) -> Signature,
     ) -> Self {
@@ -65,12 +71,13 @@ impl Message {
         out.extend(of.author.0);
         out.extend(of.run.to_be_bytes());
         out.extend(sequence.to_be_bytes());
+        out.extend(at.0.to_be_bytes());
         out.extend((bytes.len() as u32).to_be_bytes());
         out.extend_from_slice(bytes);
         let signature = sign(&out);
         out.extend(signature.0);
         let signed = Signed::from_bytes(&out).expect("longer than a signature");
-        Self { of, sequence, signed }
+        Self { of, sequence, at, signed }
     }
 
     /// Parses `body ‖ signature`. Checks the form, not the signature.
@@ -89,8 +96,8 @@ impl Message {
             [BODY_VERSION, BODY_BROADCAST, ..] => {}
             _ => return Err(MessageError::Malformed),
         }
-        let (of, sequence) = parse_fields(&signed.body()[10..]).ok_or(MessageError::Malformed)?;
-        Ok(Self { of, sequence, signed })
+        let (of, sequence, at) = parse_fields(&signed.body()[10..]).ok_or(MessageError::Malformed)?;
+        Ok(Self { of, sequence, at, signed })
     }
 
     /// Whose, and of which of its runs.
@@ -101,6 +108,11 @@ impl Message {
     /// Which of the run.
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// When it was said, by the author's clock.
+    pub fn at(&self) -> Wall {
+        self.at
     }
 
     /// What the author's application said.
@@ -115,14 +127,15 @@ impl Message {
 }
 
 /// The last number is never used: one beyond it could not be said.
-fn parse_fields(rest: &[u8]) -> Option<(RunId, u64)> {
+fn parse_fields(rest: &[u8]) -> Option<(RunId, u64, Wall)> {
     let mut reader = Reader::new(rest);
     let of = RunId { author: MemberId(reader.array()?), run: reader.u64()? };
     let sequence = reader.u64().filter(|sequence| *sequence < u64::MAX)?;
+    let at = Wall(reader.u64()?);
     let len = u32::from_be_bytes(reader.array()?) as usize;
     reader.take(len)?;
     reader.end()?;
-    Some((of, sequence))
+    Some((of, sequence, at))
 }
 
 #[cfg(test)]
@@ -146,9 +159,9 @@ mod tests {
         let mut signer = P256Signer::from_scalar(&[7; 32]).expect("in range");
         let of = RunId { author: MemberId([1; 32]), run: 9 };
         for bytes in [vec![], vec![5], vec![5; BROADCAST_MAX]] {
-            let message = Message::new(&network(1), of, 3, &bytes, |body| signer.sign(body));
+            let message = Message::new(&network(1), of, 3, Wall(5), &bytes, |body| signer.sign(body));
             assert!(message.signed().verify(&P256Verifier, &signer.public_key()));
-            assert_eq!(message.bytes(), bytes);
+            assert_eq!((message.at(), message.bytes()), (Wall(5), &bytes[..]));
             let travels = message.signed().bytes();
             assert_eq!(Message::parse(travels, &network(1)), Ok(message.clone()));
             assert_eq!(Message::parse(travels, &network(2)), Err(MessageError::OtherNetwork));
@@ -162,7 +175,7 @@ mod tests {
             newer[0] += 1;
             assert_eq!(Message::parse(&newer, &network(1)), Err(MessageError::NewerVersion));
         }
-        let last = Message::new(&network(1), of, u64::MAX, b"", |body| signer.sign(body));
+        let last = Message::new(&network(1), of, u64::MAX, Wall(5), b"", |body| signer.sign(body));
         assert_eq!(Message::parse(last.signed().bytes(), &network(1)), Err(MessageError::Malformed));
     }
 }

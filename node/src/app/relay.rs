@@ -5,7 +5,7 @@
 
 use super::{
     App, BroadcastError, Directory,
-    broadcast::{Broadcasts, Frame, Inlet, Judge, Told},
+    broadcast::{Broadcasts, Frame, Inlet, Judge, Told, untimely},
     sign::Pen,
     tags,
     typed::{Owner, Streams},
@@ -21,6 +21,7 @@ use ifrit_core::{
     broadcast::Message,
     id::MemberId,
     limits::BROADCAST_MAX,
+    params::NetworkParams,
     time::{Mono, Now},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -77,16 +78,24 @@ impl Relay {
     }
 }
 
-/// A view as the state machine asks it.
-struct Eye<'a, D>(&'a D);
+/// A view as the state machine asks it, now.
+struct Eye<'a, D> {
+    view: &'a D,
+    now: Now,
+    network: &'a NetworkParams,
+}
 
 impl<D: Directory> Judge for Eye<'_, D> {
     fn knows(&self, author: &MemberId) -> bool {
-        self.0.key(author).is_some()
+        self.view.key(author).is_some()
     }
 
     fn verifies(&self, message: &Message) -> bool {
-        self.0.key(&message.of().author).is_some_and(|key| message.signed().verify(&RingVerifier, &key))
+        self.view.key(&message.of().author).is_some_and(|key| message.signed().verify(&RingVerifier, &key))
+    }
+
+    fn is_untimely(&self, message: &Message) -> bool {
+        untimely(self.network, self.now.wall, message)
     }
 }
 
@@ -105,7 +114,7 @@ impl App {
         }
         // The epoch of the next note: no earlier run has used it, and no later one will (R15).
         let sign = |body: &[u8]| self.pen.sign_as_is(body);
-        let said = self.relay.casts.publish(now.mono, epoch.saturating_add(1), bytes, sign);
+        let said = self.relay.casts.publish(now, epoch.saturating_add(1), bytes, sign);
         self.relay_all(now, links, view);
         said.map_err(|until| BroadcastError::Busy { wait: until.since(now.mono) })
     }
@@ -114,7 +123,7 @@ impl App {
         if self.relay.look_at <= now.mono {
             self.look_for_neighbours(now, links, view);
         }
-        self.relay.casts.wake(now.mono, &Eye(view));
+        self.relay.casts.wake(now.mono, &Eye { view, now, network: self.pen.network() });
         self.relay_all(now, links, view);
     }
 
@@ -198,7 +207,12 @@ impl App {
             match line.inlet.next() {
                 Ok(Some(frame)) => {
                     checks += usize::from(matches!(frame, Frame::Body(_)));
-                    self.relay.casts.receive(now.mono, from, frame, &Eye(view));
+                    self.relay.casts.receive(
+                        now.mono,
+                        from,
+                        frame,
+                        &Eye { view, now, network: self.pen.network() },
+                    );
                 }
                 Ok(None) => break,
                 Err(_) => {
@@ -283,7 +297,7 @@ impl App {
             self.streams.remove(key);
             links.abandon(key, Reset::Dropped);
         }
-        self.relay.casts.down(now.mono, &id, &Eye(view));
+        self.relay.casts.down(now.mono, &id, &Eye { view, now, network: self.pen.network() });
     }
 
     /// A link is gone, with all streams on it.
@@ -291,7 +305,7 @@ impl App {
         let gone = self.relay.neighbours.iter().filter(|(_, neighbour)| neighbour.link == link);
         for id in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.relay.neighbours.remove(&id);
-            self.relay.casts.down(now.mono, &id, &Eye(view));
+            self.relay.casts.down(now.mono, &id, &Eye { view, now, network: self.pen.network() });
         }
         self.relay.look_at = now.mono;
         self.relay_all(now, links, view);

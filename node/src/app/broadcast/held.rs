@@ -1,6 +1,6 @@
 //! What has been delivered here: how far of each run, and the bodies that are kept for others.
 
-use super::{bucket::Bucket, frame::Tip};
+use super::{Judge, bucket::Bucket, frame::Tip};
 use crate::limits::*;
 use ifrit_core::{
     broadcast::{Message, RunId},
@@ -10,6 +10,7 @@ use ifrit_core::{
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     ops::Range,
+    time::Duration,
 };
 
 /// One run as far as it was delivered.
@@ -37,6 +38,8 @@ struct Author {
     /// Bytes kept of it, overhead included.
     bytes: usize,
     quota: Bucket,
+    /// When something of it was last taken, or asked for.
+    heard: Mono,
 }
 
 /// All runs.
@@ -75,6 +78,7 @@ impl Held {
             runs: BTreeMap::new(),
             bytes: 0,
             quota: Bucket::new(now, BROADCAST_RATE, BROADCAST_BURST),
+            heard: now,
         })
     }
 
@@ -136,7 +140,9 @@ impl Held {
     pub(super) fn append(&mut self, now: Mono, message: Message) {
         let of = message.of();
         let size = size(&message);
-        let run = self.author(now, of.author).runs.entry(of.run).or_default();
+        let author = self.author(now, of.author);
+        author.heard = now;
+        let run = author.runs.entry(of.run).or_default();
         debug_assert_eq!(run.next, message.sequence(), "in order");
         run.next += 1;
         run.kept.push_back((now, message));
@@ -161,12 +167,13 @@ impl Held {
         run.is_some_and(|run| !std::mem::replace(&mut run.equivocated, true))
     }
 
-    /// Drops what was kept for long enough, and authors of whom nothing is kept and whom nobody knows: nothing of
-    /// theirs can be verified any more, so nothing can be delivered twice.
-    pub(super) fn tidy(&mut self, now: Mono, knows: impl Fn(&MemberId) -> bool) {
-        let old = |run: &Run| {
-            run.kept.iter().take_while(|(since, _)| now.since(*since) >= BROADCAST_KEPT_TIME).count()
+    /// Drops what was kept for long enough, and authors whom nobody knows and of whom nothing was heard for `memory`: all
+    /// that they said before is untimely, so nothing can be delivered twice when they come back.
+    pub(super) fn tidy(&mut self, now: Mono, memory: Duration, judge: &impl Judge) {
+        let is_old = |since: Mono, message: &Message| {
+            now.since(since) >= BROADCAST_KEPT_TIME || judge.is_untimely(message)
         };
+        let old = |run: &Run| run.kept.iter().take_while(|(since, message)| is_old(*since, message)).count();
         let runs: Vec<_> = self.runs().collect();
         for of in runs {
             let count = self.run(of).map_or(0, old);
@@ -174,7 +181,8 @@ impl Held {
                 self.drop_first(of);
             }
         }
-        self.authors.retain(|id, author| author.bytes > 0 || knows(id));
+        let is_recent = |author: &Author| now.since(author.heard) < memory;
+        self.authors.retain(|id, author| author.bytes > 0 || is_recent(author) || judge.knows(id));
     }
 
     /// Of this author, then of whoever has most.

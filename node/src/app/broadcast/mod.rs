@@ -18,6 +18,9 @@
 //! **Not promised**: that two members deliver the same body when an author signs two for one number. Each delivers one;
 //! whoever sees both tells so.
 //!
+//! What was said longer ago than it is kept nobody is told any more, whoever has it: who has forgotten that it was told, or
+//! is new, cannot be told it as new.
+//!
 //! This is a state machine without links or clocks: [`Frame`]s go in and out.
 
 mod bucket;
@@ -42,7 +45,7 @@ use ifrit_core::{
     crypto::{Signature, Signed},
     id::MemberId,
     params::NetworkParams,
-    time::Mono,
+    time::{Mono, Now, Wall},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -59,6 +62,14 @@ pub(crate) trait Judge {
     fn knows(&self, author: &MemberId) -> bool;
     /// Whether the signature is the author's.
     fn verifies(&self, message: &Message) -> bool;
+    /// Whether it was said too long ago to be told, or not yet.
+    fn is_untimely(&self, message: &Message) -> bool;
+}
+
+/// Whether a message was said longer ago than it is kept, or by a clock that is too far ahead.
+pub(crate) fn untimely(network: &NetworkParams, now: Wall, message: &Message) -> bool {
+    let allowance = Duration::from_secs(network.allowance_s.into());
+    message.at() > now + allowance || message.at() + BROADCAST_KEPT_TIME + allowance < now
 }
 
 /// What it tells.
@@ -137,7 +148,7 @@ impl Broadcasts {
     /// counts the first time only.
     pub(crate) fn publish(
         &mut self,
-        now: Mono,
+        Now { mono: now, wall }: Now,
         run: u64,
         bytes: &[u8],
         sign: impl FnOnce(&[u8]) -> Signature,
@@ -151,7 +162,7 @@ impl Broadcasts {
         // Of an own run from before a restart nothing is lost that was not over.
         self.open(now, of);
         let sequence = self.held.range(of).0.end;
-        self.held.append(now, Message::new(&self.network, of, sequence, bytes, sign));
+        self.held.append(now, Message::new(&self.network, of, sequence, wall, bytes, sign));
         self.tell_all(of, &Fetch::default());
         Ok(sequence)
     }
@@ -215,7 +226,8 @@ impl Broadcasts {
         }
         if self.tidy_at <= now {
             self.tidy_at = now + TIDY_PERIOD;
-            self.held.tidy(now, |author| judge.knows(author));
+            let memory = BROADCAST_KEPT_TIME + 2 * Duration::from_secs(self.network.allowance_s.into());
+            self.held.tidy(now, memory, judge);
             self.spent.retain(|_, given| !given.is_full(now));
         }
     }
@@ -348,6 +360,11 @@ impl Broadcasts {
             // It went out of the view after it was asked for, which is nobody's fault (R10).
             return self.plan(now, of, judge);
         }
+        if judge.is_untimely(&message) {
+            // As good as not there. A correct neighbour has dropped it, too.
+            self.forgo(&from, of, sequence);
+            return self.plan(now, of, judge);
+        }
         if !judge.verifies(&message) {
             self.garbage(now, from, judge);
             return self.plan(now, of, judge);
@@ -450,6 +467,16 @@ impl Broadcasts {
         for ask in asks {
             self.asked -= usize::from(!ask.blamed);
             self.peers.get_mut(&ask.peer).into_iter().for_each(|peer| peer.asked -= 1);
+        }
+    }
+
+    /// What a neighbour has of a run begins after `sequence`.
+    fn forgo(&mut self, id: &MemberId, of: RunId, sequence: u64) {
+        let offer = self.fetches.get_mut(&of).and_then(|fetch| fetch.offers.get_mut(id));
+        let Some(offer) = offer.filter(|offer| offer.range.contains(&sequence)) else { return };
+        offer.range.start = sequence + 1;
+        if offer.range.is_empty() {
+            self.withdraw(id, of, &(0..0));
         }
     }
 

@@ -5,7 +5,7 @@ mod net;
 
 use self::net::*;
 use super::*;
-use ifrit_core::{id::NetworkId, params::Wish};
+use ifrit_core::{id::NetworkId, params::Wish, time::Wall};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -197,7 +197,7 @@ fn an_author_of_whom_nobody_knows_is_asked_for_once_it_is_known() {
 fn two_bodies_for_one_number_are_told_once_by_whoever_sees_both() {
     let mut net = Net::new(3);
     let of = RunId { author: id(7), run: 1 };
-    let made = |text: &[u8]| Message::new(&network(), of, 0, text, |body| sign(id(7), body));
+    let made = |text: &[u8]| Message::new(&network(), of, 0, Wall(0), text, |body| sign(id(7), body));
     // The author, at both ends of the line, says different things.
     for (n, text) in [(0, b"one"), (2, b"two")] {
         let end = net.ends.get_mut(&n).expect("there");
@@ -226,7 +226,7 @@ fn no_more_is_kept_than_the_member_allows() {
             casts.open(Mono(0), of);
             for n in 0..4 {
                 let body = |body: &[u8]| sign(id(author), body);
-                casts.held.append(Mono(0), Message::new(&network(), of, n, &[7; 1000], body));
+                casts.held.append(Mono(0), Message::new(&network(), of, n, Wall(0), &[7; 1000], body));
             }
         }
         let held = casts.held.bytes();
@@ -243,7 +243,8 @@ fn a_neighbour_that_offers_more_than_there_is_room_for_is_asked_again() {
         for run in 1..=BROADCAST_RUNS_MAX as u64 {
             let of = RunId { author: id(author), run };
             casts.open(net.now, of);
-            casts.held.append(net.now, Message::new(&network(), of, 0, b"x", |body| sign(id(author), body)));
+            let message = Message::new(&network(), of, 0, Wall(0), b"x", |body| sign(id(author), body));
+            casts.held.append(net.now, message);
         }
     }
     net.ends.get_mut(&0).expect("there").casts = casts;
@@ -267,7 +268,7 @@ fn hostile() -> impl Strategy<Value = Frame> {
         count,
     });
     let body = (of, 0..100u64, any::<bool>()).prop_map(|(of, sequence, honest)| {
-        let message = Message::new(&network(), of, sequence, b"text", |body| {
+        let message = Message::new(&network(), of, sequence, Wall(0), b"text", |body| {
             if honest { sign(of.author, body) } else { Signature([0; 64]) }
         });
         Frame::Body(message.signed().bytes().to_vec())

@@ -186,9 +186,10 @@ fn what_is_not_here_is_answered_once_however_much_is_asked_for() {
     let mut world = circle(2);
     say(&mut world, 1, &0u64.to_be_bytes());
     until_all_have(&mut world, 1, 1);
-    let now = world.at().mono;
-    let end = world.end(1);
-    let (casts, eye) = (&mut end.app.relay.casts, Eye(&end.view));
+    let at = world.at();
+    let (now, end) = (at.mono, world.end(1));
+    let eye = Eye { view: &end.view, now: at, network: end.app.pen.network() };
+    let casts = &mut end.app.relay.casts;
     let mut answered = Vec::new();
     for author in [1, 9] {
         let of = RunId { author: id(author), run: 8 };

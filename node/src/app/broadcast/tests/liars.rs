@@ -12,7 +12,7 @@ fn range(of: RunId, numbers: Range<u64>) -> Frame {
 }
 
 fn made(of: RunId, sequence: u64, text: &[u8]) -> Message {
-    Message::new(&network(), of, sequence, text, |body| sign(of.author, body))
+    Message::new(&network(), of, sequence, Wall(0), text, |body| sign(of.author, body))
 }
 
 fn body(message: &Message) -> Frame {
@@ -131,6 +131,10 @@ impl Judge for Counting {
         self.0.set(self.0.get() + 1);
         Known(u8::MAX).verifies(message)
     }
+
+    fn is_untimely(&self, _: &Message) -> bool {
+        false
+    }
 }
 
 #[test]
@@ -153,4 +157,61 @@ fn nobody_is_blamed_for_an_author_that_has_gone_meanwhile() {
     casts.receive(Mono(MS), id(1), body(&made(of, 0, b"0")), &Known(9));
     assert_eq!(casts.next_told(), None);
     assert!(casts.peers[&id(1)].deaf_until.is_none());
+}
+
+/// A view with a clock.
+struct Later {
+    known: Known,
+    now: Mono,
+}
+
+impl Judge for Later {
+    fn knows(&self, author: &MemberId) -> bool {
+        self.known.knows(author)
+    }
+
+    fn verifies(&self, message: &Message) -> bool {
+        self.known.verifies(message)
+    }
+
+    fn is_untimely(&self, message: &Message) -> bool {
+        untimely(&network(), clocks(self.now).wall, message)
+    }
+}
+
+/// An author goes out of the view for so long that nothing is known of it any more, and comes back; or the receiver has
+/// started anew. A liar has kept what it said.
+#[test]
+fn what_was_said_long_ago_is_told_to_nobody_as_new() {
+    let (of, mut now) = (run_of(9, 1), Mono(MS));
+    let told = |casts: &mut Broadcasts, now: Mono| {
+        let judge = Later { known: Known(u8::MAX), now };
+        casts.receive(now, id(1), range(of, 0..2), &judge);
+        (0..2).for_each(|n| casts.receive(now, id(1), body(&made(of, n, b"said")), &judge));
+        std::iter::from_fn(|| casts.next_told()).collect::<Vec<_>>()
+    };
+    let mut casts = among(1..2);
+    assert_eq!(told(&mut casts, now).len(), 2);
+    for _ in 0..6 * 60 {
+        now = now + Duration::from_secs(10);
+        casts.wake(now, &Later { known: Known(9), now });
+    }
+    assert_eq!(casts.held.next(of), Some(0), "all is forgotten");
+    assert_eq!(told(&mut casts, now), []);
+    assert_eq!(told(&mut among(1..2), now), []);
+}
+
+#[test]
+fn an_author_that_nobody_knows_for_a_moment_is_not_forgotten() {
+    let (of, mut now) = (run_of(9, 1), Mono(MS));
+    let mut casts = among(1..2);
+    let judge = |known, now| Later { known: Known(known), now };
+    casts.receive(now, id(1), range(of, 0..1), &judge(u8::MAX, now));
+    casts.receive(now, id(1), body(&made(of, 0, b"said")), &judge(u8::MAX, now));
+    let kept = BROADCAST_KEPT_TIME + Duration::from_secs(20);
+    while now < Mono(MS) + kept {
+        now = now + Duration::from_secs(10);
+        casts.wake(now, &judge(9, now));
+    }
+    assert_eq!((casts.held.bytes(), casts.held.next(of)), (0, Some(1)));
 }

@@ -21,6 +21,11 @@ pub(super) fn sign(author: MemberId, body: &[u8]) -> Signature {
     Signature(bytes)
 }
 
+/// Both clocks.
+pub(super) fn clocks(now: Mono) -> Now {
+    Now { mono: now, wall: Wall(now.0 / MS) }
+}
+
 /// Knows all below a number.
 #[derive(Clone, Copy)]
 pub(super) struct Known(pub(super) u8);
@@ -33,6 +38,10 @@ impl Judge for Known {
     fn verifies(&self, message: &Message) -> bool {
         let signed = message.signed();
         self.knows(&message.of().author) && signed.signature() == sign(message.of().author, signed.body())
+    }
+
+    fn is_untimely(&self, _: &Message) -> bool {
+        false
     }
 }
 
@@ -144,7 +153,8 @@ impl Net {
 
     pub(super) fn say(&mut self, n: u8, bytes: &[u8]) -> u64 {
         let end = self.ends.get_mut(&n).expect("there");
-        let said = end.casts.publish(self.now, end.life, bytes, |body| sign(id(n), body)).expect("room");
+        let said =
+            end.casts.publish(clocks(self.now), end.life, bytes, |body| sign(id(n), body)).expect("room");
         self.settle();
         said
     }
