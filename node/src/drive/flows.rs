@@ -507,7 +507,8 @@ impl Flows {
         while let Some(peer) = self.again.pop_first() {
             while let Some(id) = self.room.first_waiting(&peer) {
                 let flow = self.all.get_mut(&id);
-                let wants = flow.as_ref().and_then(|flow| flow.asked.as_ref().and(flow.arriving.length()));
+                let wants =
+                    flow.as_ref().filter(|flow| flow.asked.is_some()).and_then(|flow| flow.arriving.length());
                 if wants.is_some_and(|length| !self.room.has(&peer, length)) {
                     break;
                 }
