@@ -226,6 +226,19 @@ impl View<'_> {
         beside
     }
 
+    /// All members of a ring in its order, from this one on: how each stands, and whether it lets itself be accused there
+    /// (R3). Nobody on a ring that does not exist. O(N) for all.
+    pub fn ring(&self, ring: u8) -> impl Iterator<Item = (MemberId, State, bool)> + '_ {
+        let state = &self.0.state;
+        let mine = (ring < state.params.rings).then_some(self.0.my_ix);
+        let others =
+            mine.into_iter().flat_map(move |_| state.rings.successors(&state.roster, ring, &self.0.me));
+        mine.into_iter().chain(others).map(move |ix| {
+            let enabled = state.roster[ix].note.mask().enabled(ring);
+            (state.id(ix), self.standing(ix), enabled)
+        })
+    }
+
     /// Whether a ring neighbour's view is equal to this one, by its last ping or pong. Ring neighbours ping each other all
     /// the time, so of them it is known without asking; while something spreads, views differ for a moment. `None` of
     /// everybody else, whose last word may be old, and until the first ping on the link.

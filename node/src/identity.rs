@@ -192,6 +192,14 @@ pub fn load_key_of(dir: &Path) -> Result<Option<P256Signer>, IdentityError> {
     }
 }
 
+/// A network's root certificate in a file (PEM), such as [`ROOT_FILE`] of a member's directory.
+///
+/// # Errors
+/// [`IdentityError`].
+pub fn load_root(path: &Path) -> Result<Root, IdentityError> {
+    Ok(Root::parse(&load_certificate(path)?, &RingVerifier)?)
+}
+
 /// Writes the key into `dir`, which is made (mode 0700) if it is missing.
 ///
 /// # Errors

@@ -178,6 +178,8 @@ pub const REFUSED_RETRY: Duration = Duration::from_millis(5);
 pub const SEED_ADDRS_MAX: usize = 8;
 /// A line that others can cause at will is logged once in this time, with how many were not: a flood must not fill a disk.
 pub const LOG_EVERY: Duration = Duration::from_secs(10);
+/// Bytes of a question whether somebody is there: enough to tell one from the next.
+pub const ECHO_MAX: usize = 64;
 /// Peers whose offences are counted one by one: as many lines as a person reads, and as many series as a store of metrics
 /// bears of every member.
 pub const OFFENDERS_MAX: usize = 32;

@@ -2,7 +2,7 @@
 
 mod look;
 
-pub(crate) use look::MetricsArgs;
+pub(crate) use look::*;
 
 use crate::ca_args::{CaInvitesArgs, CaListArgs, CaLogArgs, CaUninviteArgs};
 use crate::settings::{Flags, agent::AgentSettings, ca::CaSettings};
@@ -58,12 +58,12 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Print events as they happen.
     Monitor(MonitorArgs),
-    /// Print what a running agent counts, or the list of all metrics.
-    Metrics(MetricsArgs),
     /// Send a text to a member and print its reply.
     Send(SendArgs),
     /// Make a running agent leave the network and stop.
     Leave(LeaveArgs),
+    #[command(flatten)]
+    Look(LookCommand),
 }
 
 #[derive(Debug, Args)]
@@ -269,19 +269,6 @@ pub(crate) struct PlanArgs {
     /// Time within which a message reaches every correct member; computed if not given.
     #[arg(long, value_parser = humantime::parse_duration)]
     pub(crate) delta: Option<Duration>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ifrit members --dir node1
-  ifrit members --dir node1 --json | jq -r 'select(.state == \"down\").id'")]
-pub(crate) struct MembersArgs {
-    #[command(flatten)]
-    pub(crate) agent: RunningAgent,
-    /// Whole member ids instead of their beginnings.
-    #[arg(long)]
-    pub(crate) full: bool,
 }
 
 #[derive(Debug, Args)]

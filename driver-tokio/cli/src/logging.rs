@@ -1,8 +1,14 @@
 //! What goes to stderr.
 
-use crate::settings::kinds::{LogFilter, LogFormat};
+use crate::{
+    recent::Recent,
+    settings::kinds::{LogFilter, LogFormat},
+};
 use anyhow::Context;
-use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, reload, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, fmt::writer::MakeWriterExt, layer::SubscriberExt, reload,
+    util::SubscriberInitExt,
+};
 
 /// Changes what is logged while the program runs.
 #[derive(Clone, Debug)]
@@ -13,7 +19,8 @@ impl Logging {
     pub(crate) fn start(filter: &LogFilter, format: LogFormat) -> Self {
         let (filter, handle) = reload::Layer::new(filter.filter());
         let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+        let lines =
+            tracing_subscriber::fmt::layer().with_writer(std::io::stderr.and(Recent)).with_ansi(colours);
         let lines = match format {
             LogFormat::Text => lines.boxed(),
             LogFormat::Json => lines.json().boxed(),

@@ -6,8 +6,8 @@
 //!  │ args ──► demo                     a whole network in one process                       │  you are here
 //!  │          ca_commands, ca_service  the CA: HTTPS, and a control socket in its directory │
 //!  │          agent                    one member; control::server answers the tools        │
-//!  │          observe                  figures for Prometheus, /healthz and /readyz            │
-//!  │          tools                    members, explain, monitor, send, leave: ask an agent │
+//!  │          observe                  figures for Prometheus, /healthz and /readyz         │
+//!  │          tools, top               members, explain, rings, ping, ...: ask an agent     │
 //!  │ rows, render, output              what is printed, as text or as JSON lines            │
 //!  ├────────────────────────────────────────────────────────────────────────────────────────┤
 //!  │ ifrit-tokio   Client           ifrit-node   the CA's rules, invites, enrolment         │
@@ -33,12 +33,16 @@ mod logging;
 mod observe;
 mod output;
 mod plan;
+mod recent;
 mod render;
+mod rings;
 mod rows;
 mod settings;
 mod signals;
 mod systemd;
+mod tags;
 mod tools;
+mod top;
 
 use args::{CaCommand, Cli, Command, ConfigCommand};
 use clap::Parser;
@@ -72,7 +76,7 @@ fn run(command: Command, out: Out) -> anyhow::Result<()> {
         Command::Members(args) => tools::members(&args, out),
         Command::Explain(args) => tools::explain(&args, out),
         Command::Monitor(args) => tools::monitor(&args, out),
-        Command::Metrics(args) => tools::metrics(&args, out),
+        Command::Look(command) => tools::look(&command, out),
         Command::Send(args) => tools::send(&args, out),
         Command::Leave(args) => tools::leave(&args, out),
     }

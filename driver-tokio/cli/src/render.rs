@@ -3,7 +3,7 @@
 use crate::{
     observe::list::Metric,
     output::{BAD, BOLD, DIM, GOOD, WARN, paint, span_ms},
-    rows::{AccusationRow, EventRow, ExplainRow, FigureRow, MemberRow, PastRow, WatcherRow},
+    rows::{AccusationRow, EventRow, ExplainRow, FigureRow, MemberRow, PastRow, WatchedRow, WatcherRow},
 };
 use anstyle::Style;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -19,24 +19,74 @@ pub(crate) fn short(id: &str) -> &str {
 
 /// `ifrit members`.
 pub(crate) fn members(rows: &[MemberRow], full: bool) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["MEMBER", "STATE", "SINCE", "EPOCH", "ADDRESSES", "TAGS"]);
+    let mut table = plain_table(["MEMBER", "NAME", "STATE", "SINCE", "RTT", "EPOCH", "ADDRESSES", "TAGS"]);
     for row in rows {
         let id = if full { &row.id } else { short(&row.id) };
         table.add_row([
             format!("{id}{}", if row.me { " (this agent)" } else { "" }),
+            row.name.clone().unwrap_or_default(),
             row.state.clone(),
             span_ms(row.since_ms),
+            ms(row.rtt_ms),
             row.epoch.to_string(),
             addrs(&row.addrs),
-            row.tags.clone(),
+            tags(row),
         ]);
     }
-    // Painted line by line: escape codes inside of cells would count as width.
-    let styles = std::iter::once(BOLD).chain(rows.iter().map(|row| line_style(&row.state)));
+    let lines = painted(&table, rows.iter().map(|row| line_style(&row.state)));
+    format!("{lines}\n\n{}", tally(rows))
+}
+
+fn plain_table<const N: usize>(head: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(head);
+    table
+}
+
+/// Painted line by line: escape codes inside of cells would count as width.
+fn painted(table: &Table, styles: impl Iterator<Item = Style>) -> String {
+    let styles = std::iter::once(BOLD).chain(styles);
     let lines = table.lines().zip(styles).map(|(line, style)| paint(style, line.trim()));
-    format!("{}\n\n{}", lines.collect::<Vec<_>>().join("\n"), tally(rows))
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn ms(ms: Option<f64>) -> String {
+    ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.2} ms"))
+}
+
+fn tags(row: &MemberRow) -> String {
+    // As agents say it; what others say there is shown as it is.
+    if row.labels.is_empty() && row.name.is_none() {
+        return row.tags.clone();
+    }
+    let tags: Vec<_> = row.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    tags.join(" ")
+}
+
+/// What people call a member: its name, or the beginning of its id.
+pub(crate) fn label(row: &MemberRow) -> String {
+    row.name.clone().unwrap_or_else(|| short(&row.id).to_owned())
+}
+
+/// `ifrit rtt`.
+pub(crate) fn round_trips(rows: &[WatchedRow]) -> String {
+    let mut table = plain_table(["MEMBER", "LAST", "MEAN", "LEAST", "MOST", "PONGS", "LOSS", "RINGS"]);
+    for row in rows {
+        table.add_row([
+            short(&row.id).to_owned(),
+            ms(row.last_ms),
+            ms(row.mean_ms),
+            ms(row.least_ms),
+            ms(row.most_ms),
+            row.pongs.to_string(),
+            format!("{:.1} %", row.loss_percent),
+            numbers(&row.rings),
+        ]);
+    }
+    let style = |row: &WatchedRow| if row.misses > 0 { WARN } else { Style::new() };
+    let s = if rows.len() == 1 { "" } else { "s" };
+    format!("{}\n\nwatches {} member{s}", painted(&table, rows.iter().map(style)), rows.len())
 }
 
 /// Rows in columns.
@@ -59,7 +109,7 @@ fn tally(rows: &[MemberRow]) -> String {
     format!("{} member{s}: {}", rows.len(), states.join(", "))
 }
 
-fn style_of(state: &str) -> Style {
+pub(crate) fn style_of(state: &str) -> Style {
     match state {
         "live" | "up" | "rebutted" | "joined" => GOOD,
         "left" | "updated" | "watching" => DIM,
@@ -89,8 +139,11 @@ pub(crate) fn explain(row: &ExplainRow) -> String {
     );
     field("epoch", member.epoch.to_string());
     field("addresses", addrs(&member.addrs));
-    if !member.tags.is_empty() {
-        field("tags", member.tags.clone());
+    if let Some(name) = &member.name {
+        field("name", name.clone());
+    }
+    if !tags(member).is_empty() {
+        field("tags", tags(member));
     }
     field("rings", rings(row));
     if let Some(minor) = row.minor {
@@ -172,6 +225,11 @@ pub(crate) fn event(row: &EventRow) -> String {
     format!("{} {member:<SHORT$} {}", paint(DIM, at), what(row))
 }
 
+/// The same without colours.
+pub(crate) fn plain_event(row: &EventRow) -> String {
+    anstream::adapter::strip_str(&event(row)).to_string()
+}
+
 /// A line of `ifrit metrics`.
 pub(crate) fn figure(row: &FigureRow) -> String {
     let labels: Vec<_> = row.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -218,7 +276,8 @@ mod tests {
             epoch: 7,
             disabled_rings: vec![3],
             addrs: vec![([127, 0, 0, 1], 8301).into()],
-            tags: String::new(),
+            rtt_ms: Some(0.25),
+            ..MemberRow::default()
         }
     }
 

@@ -1,5 +1,10 @@
 //! What agents tell about members: the JSON that travels over the control socket and that `--json` prints.
 
+mod look;
+
+pub(crate) use look::*;
+
+use crate::tags;
 use ifrit_core::{
     accusation::Accusation,
     action::{Misbehaviour, Notice},
@@ -28,10 +33,20 @@ pub(crate) struct MemberRow {
     pub(crate) addrs: Vec<SocketAddr>,
     /// Its bytes, those that are not printable ASCII escaped.
     pub(crate) tags: String,
+    /// What it calls itself, if it says so as agents do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    /// Its tags, if it says them so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) labels: BTreeMap<String, String>,
+    /// The mean of the last round trips, if the agent watches it.
+    #[serde(default)]
+    pub(crate) rtt_ms: Option<f64>,
 }
 
 impl MemberRow {
     pub(crate) fn new(view: &MemberView, me: MemberId, rings: u8, now: Mono) -> Self {
+        let (name, labels) = tags::decode(&view.tags).unwrap_or_default();
         Self {
             id: view.id.to_string(),
             me: view.id == me,
@@ -41,6 +56,9 @@ impl MemberRow {
             disabled_rings: (0..rings).filter(|ring| !view.mask.enabled(*ring)).collect(),
             addrs: view.addrs.clone(),
             tags: view.tags.escape_ascii().to_string(),
+            name,
+            labels,
+            rtt_ms: None,
         }
     }
 
@@ -186,7 +204,7 @@ pub(crate) struct PastRow {
 }
 
 impl PastRow {
-    fn new(seen: &Transition, now: Mono) -> Self {
+    pub(crate) fn new(seen: &Transition, now: Mono) -> Self {
         let event = EventRow { at_ms: Some(seen.wall.0), ..EventRow::from(&seen.notice) };
         Self { ago_ms: ms(now, seen.at), event }
     }

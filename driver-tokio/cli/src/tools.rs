@@ -1,7 +1,14 @@
 //! The commands that look into a running agent.
 
+mod bundle;
+mod look;
+mod offline;
+mod snapshot;
+
 use crate::{
-    args::{ExplainArgs, LeaveArgs, MembersArgs, MetricsArgs, MonitorArgs, SendArgs},
+    args::{
+        DebugCommand, ExplainArgs, LeaveArgs, LookCommand, MembersArgs, MetricsArgs, MonitorArgs, SendArgs,
+    },
     control::{
         Ask, Tell,
         client::{ANSWER_TIMEOUT, ask},
@@ -9,6 +16,8 @@ use crate::{
     observe::list,
     output::{GOOD, Out, harmless, paint, span},
     render,
+    rows::MemberRow,
+    tags,
 };
 use anyhow::bail;
 use serde_json::json;
@@ -20,8 +29,13 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) fn members(args: &MembersArgs, out: Out) -> anyhow::Result<()> {
     let mut answers = ask(args.agent.dir(), &Ask::Members, Some(ANSWER_TIMEOUT))?;
     let mut rows = Vec::new();
+    let wanted = |row: &MemberRow| {
+        let state = args.state.is_empty() || args.state.iter().any(|state| state.name() == row.state);
+        state && args.tag.iter().all(|tag| tags::matches(&row.labels, tag))
+    };
     while let Some(tell) = answers.next()? {
         match tell {
+            Tell::Member(row) if !wanted(&row) => {}
             Tell::Member(row) if out.json() => out.json_line(&row)?,
             Tell::Member(row) => rows.push(row),
             _ => return unexpected(),
@@ -49,7 +63,23 @@ pub(crate) fn monitor(args: &MonitorArgs, out: Out) -> anyhow::Result<()> {
     }
 }
 
-pub(crate) fn metrics(args: &MetricsArgs, out: Out) -> anyhow::Result<()> {
+/// The commands of [`LookCommand`].
+pub(crate) fn look(command: &LookCommand, out: Out) -> anyhow::Result<()> {
+    match command {
+        LookCommand::Rtt(args) => look::rtt(args, out),
+        LookCommand::Ping(args) => look::ping(args, out),
+        LookCommand::Rings(args) => look::rings(args, out),
+        LookCommand::Top(args) => crate::top::run(args, out),
+        LookCommand::Metrics(args) => metrics(args, out),
+        LookCommand::Snapshot(command) => snapshot::run(command, out),
+        LookCommand::Keygen(args) => offline::keygen(args, out),
+        LookCommand::Debug(DebugCommand::Bundle(args)) => bundle::run(args, out),
+        LookCommand::Completions(args) => offline::completions(args),
+        LookCommand::Man(args) => offline::man(args, out),
+    }
+}
+
+fn metrics(args: &MetricsArgs, out: Out) -> anyhow::Result<()> {
     let Some(dir) = &args.dir else { return list_metrics(args, out) };
     let mut answers = ask(dir, &Ask::Metrics, Some(ANSWER_TIMEOUT))?;
     while let Some(tell) = answers.next()? {

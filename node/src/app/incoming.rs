@@ -2,6 +2,7 @@
 
 use super::{
     App, Directory, Failure, Owner, REPLY_BODY, REPLY_FAILURE, REPLY_TOO_LARGE, RequestToken, ledger::Ledger,
+    typed::Purpose,
 };
 use crate::{
     limits::*,
@@ -25,8 +26,7 @@ enum State {
 #[derive(Debug)]
 struct Request {
     from: MemberId,
-    /// An exchange of gossip.
-    gossip: bool,
+    purpose: Purpose,
     stream: StreamKey,
     state: State,
     /// Bytes that it is charged with until it is answered, and those of its answer after that.
@@ -127,7 +127,7 @@ impl App {
         &mut self,
         stream: StreamKey,
         from: MemberId,
-        gossip: bool,
+        purpose: Purpose,
         links: &mut Links,
         view: &impl Directory,
     ) -> Option<Owner> {
@@ -140,7 +140,7 @@ impl App {
         self.incoming.next += 1;
         self.incoming.shares.entry(from).or_default().requests += 1;
         let request =
-            Request { from, gossip, stream, state: State::Arriving(Vec::new()), bytes: 0, answer: 0 };
+            Request { from, purpose, stream, state: State::Arriving(Vec::new()), bytes: 0, answer: 0 };
         self.incoming.requests.insert(token, request);
         Some(Owner::In(token))
     }
@@ -159,7 +159,7 @@ impl App {
         // At most so much is read: beyond it is one byte that shows that there is more.
         let room = self.incoming.room(&from);
         let Some(request) = self.incoming.requests.get_mut(&token) else { return 0 };
-        let max = if request.gossip { GOSSIP_MAX } else { REQUEST_MAX };
+        let max = request.purpose.max();
         let State::Arriving(body) = &mut request.state else { return 0 };
         match links.read(stream, budget.min(room + 1), body) {
             Read::Bytes(read) if body.len() <= max && read <= room => {
@@ -169,13 +169,19 @@ impl App {
             Read::Finished if view.admits(&from) => {
                 let body = std::mem::take(body);
                 request.state = State::Handled;
-                links.counters.requests_in += 1;
-                self.events.push_back(if request.gossip {
-                    NodeEvent::Gossip { token, from, content: body }
-                } else {
-                    NodeEvent::Request { token, from, body }
-                });
+                let purpose = request.purpose;
                 self.incoming.arrived(token);
+                match purpose {
+                    Purpose::Request => self.events.push_back(NodeEvent::Request { token, from, body }),
+                    Purpose::Gossip => {
+                        self.events.push_back(NodeEvent::Gossip { token, from, content: body });
+                    }
+                    Purpose::Echo => {
+                        self.respond(token, Ok(body), links);
+                        return 0;
+                    }
+                }
+                links.counters.requests_in += 1;
             }
             Read::Bytes(_) | Read::Finished => {
                 links.counters.requests_refused += 1;

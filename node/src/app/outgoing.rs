@@ -4,7 +4,7 @@ use super::{
     App, Directory, Failure, Owner, REPLY_BODY, REPLY_FAILURE, REPLY_TOO_LARGE, RequestError, RequestId,
     ledger::Ledger,
     reach::{OutOfReach, Use, Want},
-    tags,
+    typed::Purpose,
 };
 use crate::{
     limits::*,
@@ -42,8 +42,7 @@ struct Request {
     answer: Vec<u8>,
     /// Bytes of the answer that its peer is charged with.
     charged: usize,
-    /// An exchange of gossip: nobody waits for its end.
-    gossip: bool,
+    purpose: Purpose,
     #[cfg(test)]
     held_back: bool,
 }
@@ -51,7 +50,7 @@ struct Request {
 impl Request {
     /// Bytes of the longest answer.
     fn answer_max(&self) -> usize {
-        1 + if self.gossip { GOSSIP_MAX } else { REQUEST_MAX }
+        1 + self.purpose.max()
     }
 
     /// What is to be written.
@@ -122,6 +121,32 @@ impl App {
         links: &mut Links,
         view: &impl Directory,
     ) -> RequestId {
+        self.ask(now, to, Purpose::Request, body, timeout, links, view)
+    }
+
+    /// Asks the node of `to` whether it is there. Exactly one `Reply` follows.
+    pub(crate) fn ping(
+        &mut self,
+        now: Now,
+        to: MemberId,
+        timeout: Duration,
+        links: &mut Links,
+        view: &impl Directory,
+    ) -> RequestId {
+        self.ask(now, to, Purpose::Echo, &[], timeout, links, view)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "whom, what, how long; and where links and members are")]
+    fn ask(
+        &mut self,
+        now: Now,
+        to: MemberId,
+        purpose: Purpose,
+        body: &[u8],
+        timeout: Duration,
+        links: &mut Links,
+        view: &impl Directory,
+    ) -> RequestId {
         let id = self.next_request();
         let addrs = self.out.admit(body).and_then(|()| {
             self.reach.admit(now, to, links, view).map_err(|why| match why {
@@ -131,7 +156,7 @@ impl App {
         });
         match addrs {
             Ok(addrs) => {
-                self.add(now, id, To::Member(to), body, timeout);
+                self.add(now, id, To::Member(to), purpose, body, timeout);
                 self.reach(now, to, Want::Request(id), addrs, links);
             }
             Err(error) => self.events.push_back(NodeEvent::Reply { id, from: Some(to), result: Err(error) }),
@@ -151,8 +176,7 @@ impl App {
     ) {
         if self.out.admit(content).is_ok() && self.reach.admit(now, to, links, view) == Ok(None) {
             let id = self.next_request();
-            self.add(now, id, To::Member(to), content, timeout);
-            self.out.requests.get_mut(&id).into_iter().for_each(|request| request.gossip = true);
+            self.add(now, id, To::Member(to), Purpose::Gossip, content, timeout);
             self.reach(now, to, Want::Request(id), None, links);
         }
     }
@@ -169,11 +193,11 @@ impl App {
         let id = self.next_request();
         match (self.out.admit(body), links.member_at(addr)) {
             (Ok(()), Some(to)) => {
-                self.add(now, id, To::Member(to), body, timeout);
+                self.add(now, id, To::Member(to), Purpose::Request, body, timeout);
                 self.reach(now, to, Want::Request(id), None, links);
             }
             (Ok(()), None) => {
-                self.add(now, id, To::Addr(addr), body, timeout);
+                self.add(now, id, To::Addr(addr), Purpose::Request, body, timeout);
                 self.reach_at(now, addr, id, links);
             }
             (Err(error), from) => {
@@ -195,7 +219,7 @@ impl App {
         RequestId(self.out.next - 1)
     }
 
-    fn add(&mut self, now: Now, id: RequestId, to: To, body: &[u8], timeout: Duration) {
+    fn add(&mut self, now: Now, id: RequestId, to: To, purpose: Purpose, body: &[u8], timeout: Duration) {
         let deadline = now.mono + timeout.min(REQUEST_TIMEOUT_MAX);
         self.out.bytes += body.len();
         self.out.deadlines.insert((deadline, id));
@@ -208,7 +232,7 @@ impl App {
             stream: None,
             answer: Vec::new(),
             charged: 0,
-            gossip: false,
+            purpose,
             #[cfg(test)]
             held_back: false,
         };
@@ -217,15 +241,14 @@ impl App {
 
     /// Gives a request a stream; whether there was one.
     pub(super) fn open_request(&mut self, now: Now, id: RequestId, to: MemberId, links: &mut Links) -> bool {
-        let gossip = self.out.requests.get(&id).is_some_and(|request| request.gossip);
-        let tag = if gossip { tags::GOSSIP } else { tags::REQUEST };
-        let Some(stream) = self.streams.open(to, tag, Owner::Out(id), links) else { return false };
+        let purpose = self.out.requests.get(&id).map_or(Purpose::Request, |request| request.purpose);
+        let Some(stream) = self.streams.open(to, purpose.tag(), Owner::Out(id), links) else { return false };
         self.reach.forget(&to, Want::Request(id));
         self.uses.begin(now, stream.link, Use::Request, links);
         if let Some(request) = self.out.requests.get_mut(&id) {
             request.stream = Some(stream);
         }
-        links.counters.requests_out += 1;
+        links.counters.requests_out += u64::from(purpose != Purpose::Echo);
         self.write_request(now, id, links);
         true
     }
@@ -355,10 +378,14 @@ impl App {
             (None, To::Member(to)) => self.reach.forget(&to, Want::Request(id)),
             (None, To::Addr(addr)) => self.reach.forget_at(addr, id),
         }
-        match (request.gossip, from, result) {
-            (false, from, result) => self.events.push_back(NodeEvent::Reply { id, from, result }),
-            (true, Some(from), Ok(body)) => self.events.push_back(NodeEvent::GossipReply { from, body }),
-            (true, ..) => {}
+        match (request.purpose, from, result) {
+            (Purpose::Request | Purpose::Echo, from, result) => {
+                self.events.push_back(NodeEvent::Reply { id, from, result });
+            }
+            (Purpose::Gossip, Some(from), Ok(body)) => {
+                self.events.push_back(NodeEvent::GossipReply { from, body })
+            }
+            (Purpose::Gossip, ..) => {}
         }
         from.into_iter().for_each(|to| self.open(now, to, links));
     }

@@ -8,3 +8,5 @@ pub(super) const MESSAGES: u8 = 2;
 pub(super) const GOSSIP: u8 = 3;
 /// Broadcasts, from a ring neighbour.
 pub(super) const RELAY: u8 = 4;
+/// "Are you there?": the same bytes back, by the peer's node itself.
+pub(super) const ECHO: u8 = 5;

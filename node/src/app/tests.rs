@@ -469,3 +469,24 @@ fn a_request_by_address_ends_once_whoever_is_not_there() {
     let foreign = ask_addr(&mut world, 1, addr(7));
     assert_eq!(the_end(&mut world, 1, foreign), Err(RequestError::Unreachable));
 }
+
+#[test]
+fn an_echo_is_answered_by_the_node_and_its_application_hears_nothing() {
+    let mut world = World::new(2);
+    let now = world.at();
+    let end = world.end(1);
+    let ping = end.app.ping(now, id(2), LONG, &mut end.links, &end.view);
+    assert_eq!(the_end(&mut world, 1, ping), Ok(vec![]));
+    assert!(world.end(2).told.is_empty(), "{:?}", world.end(2).told);
+    assert_eq!(world.end(2).links.counters.requests_in, 0);
+    assert!(world.ends.values().all(|end| end.app.streams.len() == 0));
+    world.end(2).view.admits = false;
+    let now = world.at();
+    let end = world.end(1);
+    let ping = end.app.ping(now, id(2), LONG, &mut end.links, &end.view);
+    assert_eq!(
+        the_end(&mut world, 1, ping),
+        Err(RequestError::Refused),
+        "only members that are live are answered"
+    );
+}

@@ -1,9 +1,43 @@
 //! Streams by type: who has opened one, what it carries, whose it is.
 
 use super::{App, Directory, RequestId, RequestToken, StreamId, tags};
-use crate::link::{LinkKey, Links, Read, Reset, StreamKey};
+use crate::{
+    limits::{ECHO_MAX, GOSSIP_MAX, REQUEST_MAX},
+    link::{LinkKey, Links, Read, Reset, StreamKey},
+};
 use ifrit_core::{id::MemberId, time::Now};
 use std::collections::{BTreeMap, VecDeque};
+
+/// What an exchange of one question and one answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The application asks.
+    Request,
+    /// Gossip of the application: nobody waits for its end.
+    Gossip,
+    /// Whether the other node is there: it gives the question back.
+    Echo,
+}
+
+impl Purpose {
+    /// The first byte of its stream.
+    pub(super) fn tag(self) -> u8 {
+        match self {
+            Self::Request => tags::REQUEST,
+            Self::Gossip => tags::GOSSIP,
+            Self::Echo => tags::ECHO,
+        }
+    }
+
+    /// Bytes of a question, and of the body of an answer.
+    pub(super) fn max(self) -> usize {
+        match self {
+            Self::Request => REQUEST_MAX,
+            Self::Gossip => GOSSIP_MAX,
+            Self::Echo => ECHO_MAX,
+        }
+    }
+}
 
 /// Whose a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,8 +194,9 @@ impl App {
                 return 0;
             }
             Read::Bytes(_) => match tag[0] {
-                tags::REQUEST => self.request_opened(key, from, false, links, view),
-                tags::GOSSIP => self.request_opened(key, from, true, links, view),
+                tags::REQUEST => self.request_opened(key, from, Purpose::Request, links, view),
+                tags::GOSSIP => self.request_opened(key, from, Purpose::Gossip, links, view),
+                tags::ECHO => self.request_opened(key, from, Purpose::Echo, links, view),
                 tags::MESSAGES => self.messages_opened(now, key, from, links, view),
                 tags::RELAY => self.relay_opened(now, key, from, links, view),
                 _ => None,

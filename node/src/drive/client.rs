@@ -111,6 +111,7 @@ pub(super) enum Call {
     SetSeeds(Vec<String>),
     SetGossip(Option<Vec<u8>>, oneshot::Sender<Result<(), ClientError>>),
     Request { ticket: Ticket, to: MemberId, body: Vec<u8>, timeout: Duration, reply: ReplyTo },
+    Ping { ticket: Ticket, to: MemberId, timeout: Duration, reply: ReplyTo },
     RequestAddr { ticket: Ticket, to: SocketAddr, body: Vec<u8>, timeout: Duration, reply: ReplyTo },
     Cancel(Ticket),
     OpenStream { to: MemberId, timeout: Duration, reply: oneshot::Sender<Result<MessageStream, StreamError>> },
@@ -255,6 +256,15 @@ impl Client {
         let body = body.into();
         let call = |ticket, reply| Call::Request { ticket, to, body, timeout, reply };
         Ok(self.ask(call).await?.1)
+    }
+
+    /// Whether a member is there: its node answers, its application is not asked. Dials it if there is no link. For the
+    /// round trip, measure around it; for those that this member watches, [`View::watched`] knows it without asking.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub async fn ping(&self, to: MemberId, timeout: Duration) -> Result<(), RequestError> {
+        self.ask(|ticket, reply| Call::Ping { ticket, to, timeout, reply }).await.map(drop)
     }
 
     /// Asks whoever is at `addr` and waits up to [`REQUEST_TIMEOUT`] for the answer: who that is, by its certificate, and

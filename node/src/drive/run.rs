@@ -341,6 +341,10 @@ impl<R: Runtime> Loop<R> {
                 let id = self.node.request(now, to, &body, timeout);
                 self.requests.add(id, ticket, reply);
             }
+            Call::Ping { ticket, to, timeout, reply } => {
+                let id = self.node.ping(now, to, timeout);
+                self.requests.add(id, ticket, reply);
+            }
             Call::RequestAddr { ticket, to, body, timeout, reply } => {
                 let id = self.node.request_addr(now, to, &body, timeout);
                 self.requests.add(id, ticket, reply);

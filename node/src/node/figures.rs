@@ -2,13 +2,26 @@
 
 use super::Node;
 use crate::{
+    app::RequestId,
     counters::{Counters, Queue},
     limits::*,
     offenders::Offenders,
 };
-use ifrit_core::counters::Counters as CoreCounters;
+use ifrit_core::{counters::Counters as CoreCounters, id::MemberId, time::Now};
+use std::time::Duration;
 
 impl Node {
+    /// Asks the node of `to` whether it is there, past its application. [`NodeEvent::Reply`](super::NodeEvent::Reply) follows
+    /// as after [`Node::request`], with an empty body. Dials the member if there is no link to it.
+    pub fn ping(&mut self, now: Now, to: MemberId, timeout: Duration) -> RequestId {
+        let now = self.advance(now);
+        let id = self.app.ping(now, to, timeout, &mut self.links, &self.member.view());
+        if self.stopped {
+            self.app.cancel(now, id, &mut self.links);
+        }
+        id
+    }
+
     /// What links and requests have done so far.
     pub fn counters(&self) -> Counters {
         self.links.counters

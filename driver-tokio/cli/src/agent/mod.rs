@@ -16,7 +16,7 @@ use crate::{
     output::{BOLD, Out, paint},
     settings::{self, Loaded, Reload, agent::AgentSettings},
     signals::{Hangups, Signals},
-    systemd,
+    systemd, tags,
 };
 use anyhow::{Context, bail};
 use ifrit_core::params::Params;
@@ -83,7 +83,7 @@ async fn live(
     let live = reload::Live { client: client.clone(), logging, settings };
     let reloading = tokio::spawn(reload::at_hangups(hangups, reload, live));
     let (leave, mut leaves) = mpsc::channel(1);
-    let serving = tokio::spawn(server::serve(listener, client.clone(), leave));
+    let serving = tokio::spawn(server::serve(listener, client.clone(), leave, current.clone()));
     let end = tokio::select! {
         () = signals.next() => End::Signal,
         Some(asked) = leaves.recv() => End::Leave(asked),
@@ -117,6 +117,11 @@ async fn show(settings: &AgentSettings, started: serve::Started) -> anyhow::Resu
     Ok(shown)
 }
 
+/// Name and tags as they travel.
+fn own_tags(settings: &AgentSettings) -> anyhow::Result<Vec<u8>> {
+    tags::encode(settings.name.as_ref(), &settings.tags).map_err(bad_input)
+}
+
 enum End {
     Signal,
     Leave(LeaveAsked),
@@ -145,6 +150,7 @@ async fn start(settings: &AgentSettings) -> anyhow::Result<Client> {
     if let Some(minor) = minor_for_tests()? {
         builder = builder.speak_minor(minor);
     }
+    builder = builder.tags(own_tags(settings)?);
     if let Some(file) = &settings.record {
         builder = builder.record(file);
     }
@@ -166,6 +172,7 @@ fn minor_for_tests() -> anyhow::Result<Option<u16>> {
 
 fn tell_started(client: &Client, settings: &AgentSettings, out: Out) -> anyhow::Result<()> {
     let (id, addr, dir) = (client.id(), client.local_addr(), settings.dir.display().to_string());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %id, %addr, network = %client.network().id, "started");
     let text = format!(
         "{} runs on {addr}\nlook at it with `ifrit members --dir {dir}`; Ctrl-C stops it, `ifrit leave --dir {dir}` leaves",
         paint(BOLD, id)

@@ -2,9 +2,10 @@
 
 use crate::{
     error::bad_input,
-    rows::{ExplainRow, MemberRow},
+    rows::{ExplainRow, MemberRow, in_ms},
 };
-use ifrit_core::id::MemberId;
+use ifrit_core::{id::MemberId, view::MemberView};
+use ifrit_node::node::Node;
 use ifrit_tokio::{Client, RequestError};
 use std::time::Duration;
 
@@ -15,8 +16,20 @@ const NAMED_MAX: usize = 5;
 
 pub(crate) async fn members(client: &Client) -> anyhow::Result<Vec<MemberRow>> {
     let (me, rings, now) = (client.id(), client.network().rings, client.now().mono);
-    let members = client.members().await?;
-    Ok(members.iter().map(|member| MemberRow::new(member, me, rings, now)).collect())
+    let look = |node: &Node| {
+        let view = node.view();
+        (view.members().collect::<Vec<_>>(), view.watched().collect::<Vec<_>>())
+    };
+    let (members, watched) = client.query(look).await?;
+    // Both are in the order of ids.
+    let mut watched = watched.into_iter().peekable();
+    let row = |member: &MemberView| {
+        while watched.next_if(|watched| watched.id < member.id).is_some() {}
+        let trip = watched.next_if(|watched| watched.id == member.id).map(|watched| watched.round_trip);
+        let trip = trip.filter(|trip| trip.count > 0).map(|trip| in_ms(trip.mean));
+        MemberRow { rtt_ms: trip, ..MemberRow::new(member, me, rings, now) }
+    };
+    Ok(members.iter().map(row).collect())
 }
 
 pub(crate) async fn explain(client: &Client, member: &str) -> anyhow::Result<ExplainRow> {
@@ -41,7 +54,7 @@ pub(crate) async fn send(
     }
 }
 
-fn explain_failure(error: RequestError, member: &str, patience: Duration) -> anyhow::Error {
+pub(crate) fn explain_failure(error: RequestError, member: &str, patience: Duration) -> anyhow::Error {
     match error {
         RequestError::TooLarge { limit } => bad_input(format!("the text is too long: at most {limit} bytes")),
         RequestError::UnknownMember => unknown(member),
@@ -60,7 +73,7 @@ fn explain_failure(error: RequestError, member: &str, patience: Duration) -> any
 }
 
 /// The member whose id is `text`, or begins so.
-async fn resolve(client: &Client, text: &str) -> anyhow::Result<MemberId> {
+pub(crate) async fn resolve(client: &Client, text: &str) -> anyhow::Result<MemberId> {
     if let Ok(id) = text.parse() {
         return Ok(id);
     }

@@ -50,6 +50,7 @@ impl Live {
                 }
                 self.client.set_addrs(addrs).await?;
             }
+            "name" | "tags" => self.client.set_tags(super::own_tags(settings)?).await?,
             _ => {}
         }
         Ok(())

@@ -4,9 +4,15 @@
 //! Both sides bound the length of a line; the server also bounds its clients and how long one may take.
 
 pub(crate) mod client;
+mod looks;
 pub(crate) mod server;
 
-use crate::rows::{EventRow, ExplainRow, FigureRow, MemberRow};
+use crate::{
+    rings::RingRow,
+    rows::{
+        AboutRow, EventRow, ExplainRow, FigureRow, MemberRow, PongRow, RecordRow, SnapshotHead, WatchedRow,
+    },
+};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -39,6 +45,28 @@ pub(crate) enum Ask {
     },
     /// All figures.
     Metrics,
+    /// How the pings of everybody watched do.
+    RoundTrips,
+    /// Whether a member is there.
+    Ping {
+        /// Its id or the beginning of it.
+        member: String,
+        /// How long to wait for it.
+        timeout_ms: u64,
+    },
+    /// Rings in their order.
+    Rings {
+        /// From whom on: its id or the beginning of it; the agent itself if not given.
+        member: Option<String>,
+        /// Which; all if empty.
+        rings: Vec<u8>,
+    },
+    /// What happened, as far as it is remembered.
+    History,
+    /// Every record of the view.
+    Snapshot,
+    /// What the agent is.
+    About,
     /// Leave the network and stop.
     Leave,
 }
@@ -57,6 +85,18 @@ pub(crate) enum Tell {
     Reply(Reply),
     /// One figure.
     Figure(FigureRow),
+    /// How the pings of one member do.
+    Watched(WatchedRow),
+    /// Whether a member answered.
+    Pong(PongRow),
+    /// A ring.
+    Ring(RingRow),
+    /// What follows is a snapshot.
+    Snapshot(SnapshotHead),
+    /// The records of one member.
+    Record(RecordRow),
+    /// What the agent is.
+    About(Box<AboutRow>),
     /// The end.
     Done,
     /// It did not work; the end.

@@ -1,11 +1,7 @@
 //! The agent's end.
 
-use super::{ASK_MAX, Ask, Reply, Tell, socket_path};
-use crate::{
-    agent::questions,
-    observe::{encode, sample::Sample},
-    rows::EventRow,
-};
+use super::{ASK_MAX, Ask, Reply, Tell, looks, socket_path};
+use crate::{agent::questions, rows::EventRow, settings::agent::AgentSettings};
 use anyhow::{Context, bail};
 use ifrit_tokio::{Client, Event};
 use std::{
@@ -18,7 +14,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot, watch},
     time::timeout,
 };
 
@@ -30,6 +26,9 @@ const ASK_LIMIT: Duration = Duration::from_secs(5);
 const TELL_LIMIT: Duration = Duration::from_secs(60);
 /// Longest wait for a reply that `send` may ask for.
 const SEND_LIMIT: Duration = Duration::from_secs(3600);
+
+/// The settings as they hold now.
+pub(crate) type Current = watch::Receiver<AgentSettings>;
 
 /// A tool asked to leave; to be told the outcome. Dropping its end of `told` says that the tool has been told.
 pub(crate) struct LeaveAsked {
@@ -73,7 +72,12 @@ impl Drop for ControlSocket {
 }
 
 /// Serves tools until dropped.
-pub(crate) async fn serve(listener: UnixListener, client: Client, leave: mpsc::Sender<LeaveAsked>) {
+pub(crate) async fn serve(
+    listener: UnixListener,
+    client: Client,
+    leave: mpsc::Sender<LeaveAsked>,
+    settings: Current,
+) {
     let places = Arc::new(Semaphore::new(CLIENTS_MAX));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -81,11 +85,11 @@ pub(crate) async fn serve(listener: UnixListener, client: Client, leave: mpsc::S
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (client, leave) = (client.clone(), leave.clone());
+        let (client, leave, settings) = (client.clone(), leave.clone(), settings.clone());
         match places.clone().try_acquire_owned() {
             Ok(place) => drop(tokio::spawn(async move {
                 let _place = place;
-                converse(stream, &client, &leave).await;
+                converse(stream, &client, &leave, &settings).await;
             })),
             Err(_) => drop(tokio::spawn(refuse(stream))),
         }
@@ -98,7 +102,7 @@ async fn refuse(stream: UnixStream) {
     let _ = teller.tell(&Tell::Error { bad_input: false, message }).await;
 }
 
-async fn converse(stream: UnixStream, client: &Client, leave: &mpsc::Sender<LeaveAsked>) {
+async fn converse(stream: UnixStream, client: &Client, leave: &mpsc::Sender<LeaveAsked>, settings: &Current) {
     let (read, write) = stream.into_split();
     let mut read = BufReader::new(read);
     let mut teller = Teller(write);
@@ -114,11 +118,11 @@ async fn converse(stream: UnixStream, client: &Client, leave: &mpsc::Sender<Leav
     if matches!(ask, Ask::Monitor) {
         // Nothing may happen for days: only its end of the line says that such a tool has gone.
         tokio::select! {
-            () = answer(ask, &mut teller, client, leave) => {}
+            () = answer(ask, &mut teller, client, leave, settings) => {}
             _ = read.read_u8() => {}
         }
     } else {
-        answer(ask, &mut teller, client, leave).await;
+        answer(ask, &mut teller, client, leave, settings).await;
     }
 }
 
@@ -131,17 +135,23 @@ async fn read_ask(read: &mut (impl AsyncBufReadExt + Unpin)) -> anyhow::Result<A
     Ok(serde_json::from_slice(&line)?)
 }
 
-struct Teller(OwnedWriteHalf);
+pub(super) struct Teller(OwnedWriteHalf);
 
 impl Teller {
-    async fn tell(&mut self, tell: &Tell) -> anyhow::Result<()> {
+    pub(super) async fn tell(&mut self, tell: &Tell) -> anyhow::Result<()> {
         let mut line = serde_json::to_vec(tell)?;
         line.push(b'\n');
         Ok(timeout(TELL_LIMIT, self.0.write_all(&line)).await??)
     }
 }
 
-async fn answer(ask: Ask, teller: &mut Teller, client: &Client, leave: &mpsc::Sender<LeaveAsked>) {
+async fn answer(
+    ask: Ask,
+    teller: &mut Teller,
+    client: &Client,
+    leave: &mpsc::Sender<LeaveAsked>,
+    settings: &Current,
+) {
     // Kept until the last word is out: the agent waits for this before its process ends.
     let (_told, being_told) = oneshot::channel::<()>();
     let answered = match ask {
@@ -152,7 +162,18 @@ async fn answer(ask: Ask, teller: &mut Teller, client: &Client, leave: &mpsc::Se
             let patience = Duration::from_millis(timeout_ms).min(SEND_LIMIT);
             send(teller, client, &member, text, patience).await
         }
-        Ask::Metrics => metrics(teller, client).await,
+        Ask::Metrics => looks::metrics(teller, client).await,
+        Ask::RoundTrips => looks::round_trips(teller, client).await,
+        Ask::Ping { member, timeout_ms } => {
+            looks::ping(teller, client, &member, Duration::from_millis(timeout_ms)).await
+        }
+        Ask::Rings { member, rings } => looks::rings(teller, client, member.as_deref(), &rings).await,
+        Ask::History => looks::history(teller, client).await,
+        Ask::Snapshot => looks::snapshot(teller, client).await,
+        Ask::About => {
+            let settings = settings.borrow().clone();
+            looks::about(teller, client, &settings).await
+        }
         Ask::Leave => ask_to_leave(leave, being_told).await,
     };
     let last = match answered {
@@ -174,13 +195,6 @@ async fn members(teller: &mut Teller, client: &Client) -> anyhow::Result<()> {
 async fn explain(teller: &mut Teller, client: &Client, member: &str) -> anyhow::Result<()> {
     let row = questions::explain(client, member).await?;
     teller.tell(&Tell::Explained(Box::new(row))).await
-}
-
-async fn metrics(teller: &mut Teller, client: &Client) -> anyhow::Result<()> {
-    for row in encode::rows(&Sample::take(client).await?) {
-        teller.tell(&Tell::Figure(row)).await?;
-    }
-    Ok(())
 }
 
 async fn monitor(teller: &mut Teller, client: &Client) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ use super::{
     kinds::{Bytes, Count, Endpoint, HostPort, LogFilter, LogFormat, Secret},
     settings,
 };
+use crate::tags::{Name, Tag};
 use ifrit_core::config::Probation;
 use ifrit_node::limits::Limits;
 use std::{
@@ -82,6 +83,14 @@ settings! {
         /// Where the others reach it, if not at the address it listens on; up to 4. Port 0 stands for the one it listens on.
         /// If it listens on every interface and nothing is said, it tells the address from which it reaches the CA or a seed.
         advertise: Vec<SocketAddr> = Vec::new(), live, like "[\"203.0.113.5:8301\"]";
+    }
+
+    "What others see" {
+        /// A name for people, one word; it proves nothing, members are told apart by their ids.
+        name: Option<Name> = None, live, like "\"web-1\"";
+
+        /// What others may know of it, and filter by: KEY=VALUE; repeat it for more. With the name 512 bytes.
+        tags: Vec<Tag> = Vec::new(), live, like "[\"role=db\", \"zone=eu\"]";
     }
 
     "Life" {

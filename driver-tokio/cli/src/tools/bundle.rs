@@ -1,0 +1,149 @@
+//! `ifrit debug bundle`: what helps to find a fault, and no secret.
+//!
+//! Nothing is copied from the agent's directory but the two public certificates: a private key, an epoch or an invite cannot
+//! come in by a name that somebody gave to a file.
+
+use super::{snapshot, unexpected};
+use crate::{
+    args::BundleArgs,
+    control::{
+        Ask, Tell,
+        client::{ANSWER_TIMEOUT, ask},
+    },
+    error::bad_input,
+    output::{BOLD, Out, paint},
+    rows::AboutRow,
+};
+use anyhow::Context;
+use ifrit_node::identity::{self, CERTIFICATE_FILE, ROOT_FILE};
+use serde::Serialize;
+use serde_json::json;
+use std::{
+    fs::{self, DirBuilder, File},
+    io::{BufWriter, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::Path,
+};
+
+/// Answers are kept in these files, one JSON object a line.
+const ANSWERS: [(&str, Ask); 5] = [
+    ("members.jsonl", Ask::Members),
+    ("metrics.jsonl", Ask::Metrics),
+    ("round-trips.jsonl", Ask::RoundTrips),
+    ("rings.jsonl", Ask::Rings { member: None, rings: Vec::new() }),
+    ("events.jsonl", Ask::History),
+];
+
+pub(crate) fn run(args: &BundleArgs, out: Out) -> anyhow::Result<()> {
+    let (dir, to) = (args.agent.dir(), &args.out);
+    // Asked first: without an agent nothing is made.
+    let about = match ask(dir, &Ask::About, Some(ANSWER_TIMEOUT))?.next()? {
+        Some(Tell::About(about)) => about,
+        _ => return unexpected(),
+    };
+    DirBuilder::new().mode(0o700).create(to).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            bad_input(format!("{} is there already: name a new directory", to.display()))
+        }
+        _ => anyhow::Error::new(error).context(format!("cannot make {}", to.display())),
+    })?;
+    let mut files = tell_about(&about, to)?;
+    for (name, question) in ANSWERS {
+        write_answers(dir, &question, &to.join(name))?;
+        files.push(name);
+    }
+    snapshot::write(dir, &mut BufWriter::new(File::create(to.join("snapshot.jsonl"))?))?;
+    files.push("snapshot.jsonl");
+    for name in public(dir) {
+        fs::copy(dir.join(name), to.join(name)).with_context(|| format!("cannot copy {name}"))?;
+        files.push(name);
+    }
+    write_lines(&to.join("directory.jsonl"), listing(dir)?)?;
+    files.push("directory.jsonl");
+    let at = to.display().to_string();
+    out.print(
+        &json!({ "bundle": at, "files": files }),
+        format!(
+            "{} holds {} files; look through them before you give them away",
+            paint(BOLD, &at),
+            files.len()
+        ),
+    )
+}
+
+/// Certificates are public. But whoever has the root of an open network can make members of it.
+fn public(dir: &Path) -> Vec<&'static str> {
+    match identity::load_root(&dir.join(ROOT_FILE)) {
+        Ok(root) if !root.is_open() => vec![ROOT_FILE, CERTIFICATE_FILE],
+        _ => vec![CERTIFICATE_FILE],
+    }
+}
+
+/// Versions, settings and log, each in a file of its own.
+fn tell_about(about: &AboutRow, to: &Path) -> anyhow::Result<Vec<&'static str>> {
+    fs::write(to.join("settings.toml"), about.settings.join("\n") + "\n")?;
+    fs::write(to.join("log.txt"), about.log.join("\n") + "\n")?;
+    let rest = AboutRow { settings: Vec::new(), log: Vec::new(), ..about.clone() };
+    let versions = json!({
+        "tool": env!("CARGO_PKG_VERSION"),
+        "system": std::env::consts::OS,
+        "machine": std::env::consts::ARCH,
+        "kernel": fs::read_to_string("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned()).ok(),
+        "agent": rest,
+    });
+    fs::write(to.join("about.json"), serde_json::to_string_pretty(&versions)? + "\n")?;
+    Ok(vec!["settings.toml", "log.txt", "about.json"])
+}
+
+fn write_answers(dir: &Path, question: &Ask, file: &Path) -> anyhow::Result<()> {
+    let mut answers = ask(dir, question, Some(ANSWER_TIMEOUT))?;
+    let mut to = BufWriter::new(File::create(file)?);
+    while let Some(tell) = answers.next()? {
+        let line = match tell {
+            Tell::Member(row) => serde_json::to_string(&row)?,
+            Tell::Figure(row) => serde_json::to_string(&row)?,
+            Tell::Watched(row) => serde_json::to_string(&row)?,
+            Tell::Ring(row) => serde_json::to_string(&row)?,
+            Tell::Event(row) => serde_json::to_string(&row)?,
+            _ => return unexpected(),
+        };
+        writeln!(to, "{line}")?;
+    }
+    Ok(to.flush()?)
+}
+
+/// A file of the agent's directory, from outside.
+#[derive(Debug, Serialize)]
+struct Listed {
+    name: String,
+    bytes: u64,
+    mode: String,
+    uid: u32,
+    modified_s: i64,
+}
+
+fn listing(dir: &Path) -> anyhow::Result<Vec<Listed>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))? {
+        let entry = entry?;
+        // One that goes meanwhile is not there.
+        let Ok(meta) = entry.metadata() else { continue };
+        all.push(Listed {
+            name: entry.file_name().to_string_lossy().into_owned(),
+            bytes: meta.len(),
+            mode: format!("{:o}", meta.mode() & 0o7777),
+            uid: meta.uid(),
+            modified_s: meta.mtime(),
+        });
+    }
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(all)
+}
+
+fn write_lines(file: &Path, rows: impl IntoIterator<Item = impl Serialize>) -> anyhow::Result<()> {
+    let mut to = BufWriter::new(File::create(file)?);
+    for row in rows {
+        writeln!(to, "{}", serde_json::to_string(&row)?)?;
+    }
+    Ok(to.flush()?)
+}
