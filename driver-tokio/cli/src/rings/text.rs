@@ -72,8 +72,7 @@ pub(crate) fn whole(ring: &RingRow) -> String {
     let title = format!(" ring {} ", ring.ring);
     let wide = 2 * NAME + 12;
     let mut lines = vec![format!("  ╭{}╮", centred(&title, wide - 4))];
-    for row in 0..half {
-        let left = &down[row];
+    for (row, left) in down.iter().enumerate() {
         // The right column is read from the bottom.
         let right = up.len().checked_sub(row + 1).and_then(|place| up.get(place));
         let gap = " ".repeat(wide - 2 * NAME - 2);

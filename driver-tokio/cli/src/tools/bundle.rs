@@ -37,9 +37,8 @@ const ANSWERS: [(&str, Ask); 5] = [
 pub(crate) fn run(args: &BundleArgs, out: Out) -> anyhow::Result<()> {
     let (dir, to) = (args.agent.dir(), &args.out);
     // Asked first: without an agent nothing is made.
-    let about = match ask(dir, &Ask::About, Some(ANSWER_TIMEOUT))?.next()? {
-        Some(Tell::About(about)) => about,
-        _ => return unexpected(),
+    let Some(Tell::About(about)) = ask(dir, &Ask::About, Some(ANSWER_TIMEOUT))?.next()? else {
+        return unexpected();
     };
     DirBuilder::new().mode(0o700).create(to).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {

@@ -45,7 +45,7 @@ fn dump(args: &SnapshotDumpArgs, out: Out) -> anyhow::Result<()> {
     }
     let file = &args.file;
     let cannot = || format!("cannot write {}", file.display());
-    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     // A dump that is cut short leaves the old file.
     let mut made = tempfile::NamedTempFile::new_in(dir).with_context(cannot)?;
     let members = write(args.agent.dir(), &mut BufWriter::new(made.as_file_mut()))?;

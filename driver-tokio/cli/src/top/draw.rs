@@ -79,7 +79,8 @@ fn table(state: &State) -> Table<'static> {
         Constraint::Length(9),
         Constraint::Fill(1),
     ];
-    let shown = state.filter().map_or(" members ".to_owned(), |state| format!(" members that are {state} "));
+    let shown =
+        state.filter().map_or_else(|| " members ".to_owned(), |state| format!(" members that are {state} "));
     let head = Row::new(["MEMBER", "STATE", "SINCE", "RTT", "ADDRESSES"]);
     Table::new(rows, widths)
         .header(head.style(Style::new().add_modifier(Modifier::BOLD)))
