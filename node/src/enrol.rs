@@ -140,6 +140,7 @@ pub fn enrol(
     contacts.retain(|contact| known.insert(*contact));
     contacts.truncate(CONTACTS_MAX);
     store.save_contacts(&contacts)?;
+    store.save_ca(&invite.ca)?;
     enrolment.identity.save(store.dir()).map_err(StoreError::from)?;
     Ok(enrolment.identity)
 }

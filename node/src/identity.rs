@@ -210,6 +210,11 @@ pub fn save_key(key: &P256Signer, dir: &Path) -> Result<(), IdentityError> {
     save_pem(&path, "PRIVATE KEY", &pkcs8(key))
 }
 
+/// Replaces the certificate in `dir` by a renewed one, DER.
+pub(crate) fn save_certificate(dir: &Path, certificate: &[u8]) -> Result<(), IdentityError> {
+    save_pem(&dir.join(CERTIFICATE_FILE), "CERTIFICATE", certificate)
+}
+
 /// The key as PKCS #8, DER.
 pub(crate) fn pkcs8(key: &P256Signer) -> Vec<u8> {
     let secret = SecretKey::from_slice(&key.scalar()).expect("a signer's scalar is in range");

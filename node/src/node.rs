@@ -81,6 +81,8 @@ pub enum Save {
     EpochCeiling(u64),
     /// The view, for [`Stored::records`].
     Records(Vec<u8>),
+    /// The member's renewed certificate, DER.
+    Certificate(Vec<u8>),
 }
 
 /// What to tell the application.
@@ -263,8 +265,8 @@ enum Pending {
 /// A core, and what records it.
 type Made = (Member, Option<Box<Recorder>>);
 
-/// The number of what is saved when the node stops: the core, which counts up from 1, never hears of it.
-const LAST_SAVE: u64 = u64::MAX;
+/// The number of what is saved without the core's asking: the core, which counts up from 1, knows nothing of it.
+const UNCOUNTED: u64 = u64::MAX;
 
 /// One member of the network, sans-IO.
 ///
@@ -544,7 +546,7 @@ impl Node {
     pub fn stop(&mut self, now: Now) {
         let now = self.advance(now);
         if !self.stopped {
-            self.pending.push_back(Pending::Persist(LAST_SAVE, Save::Records(self.snapshot())));
+            self.pending.push_back(Pending::Persist(UNCOUNTED, Save::Records(self.snapshot())));
         }
         self.stopped = true;
         self.app.end_all(now, &mut self.links);

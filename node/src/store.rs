@@ -7,6 +7,7 @@
 //! records records.old         the last view
 //! contacts                    addresses that the CA told at enrolment
 //! version                     of the directory: who knows only older ones leaves it alone
+//! ca                          where the CA answers, for renewals
 //! ```
 //!
 //! State files carry magic, version, kind, length and a SHA-256. They are replaced atomically and the previous
@@ -18,7 +19,7 @@ mod tests;
 
 use crate::{
     file,
-    identity::{CERTIFICATE_FILE, Identity, IdentityError},
+    identity::{CERTIFICATE_FILE, Identity, IdentityError, save_certificate},
     node::Save,
 };
 use fs2::FileExt;
@@ -44,6 +45,7 @@ pub struct Store {
     epoch: StateFile,
     records: StateFile,
     contacts: StateFile,
+    ca: StateFile,
     /// The highest that is on disk: it never goes back.
     ceiling: u64,
     /// Whether this run has written it: else it may be a previous generation's.
@@ -60,6 +62,8 @@ pub struct Loaded {
     pub stored: Stored,
     /// Addresses that the CA told at enrolment: seeds beside those that the application names.
     pub contacts: Vec<SocketAddr>,
+    /// Where the CA answers (`host:port`), for renewals, if that is known.
+    pub ca: Option<String>,
     /// What was not as it was left. Show them to the operator.
     pub warnings: Vec<Warning>,
 }
@@ -123,6 +127,7 @@ fn without(path: &Path) -> &'static str {
     match path.file_name().and_then(|name| name.to_str()) {
         Some("epoch") => "the clock alone decides the next epoch: make sure that it is right",
         Some("records") => "the view is learned anew from the seeds",
+        Some("ca") => "the certificate is not renewed until it is said again where the CA is",
         _ => "name a seed if no member is found",
     }
 }
@@ -186,6 +191,7 @@ impl Store {
             epoch: StateFile::new(dir, Kind::Epoch),
             records: StateFile::new(dir, Kind::Records),
             contacts: StateFile::new(dir, Kind::Contacts),
+            ca: StateFile::new(dir, Kind::Ca),
             ceiling: 0,
             is_ceiling_written: false,
             loaded: Loaded::default(),
@@ -257,7 +263,18 @@ impl Store {
                 Ok(())
             }
             Save::Records(records) => self.records.write(records),
+            Save::Certificate(der) => Ok(save_certificate(&self.dir, der)?),
         }
+    }
+
+    /// Keeps where the CA answers (`host:port`).
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; the old one stands.
+    pub fn save_ca(&mut self, ca: &str) -> Result<(), StoreError> {
+        self.ca.write(ca.as_bytes())?;
+        self.loaded.ca = Some(ca.to_owned());
+        Ok(())
     }
 
     /// Keeps the first [`CONTACTS_MAX`] addresses that the CA told.
@@ -286,6 +303,9 @@ impl Store {
         let lines = String::from_utf8_lossy(&contacts);
         self.loaded.contacts =
             lines.lines().filter_map(|line| line.parse().ok()).take(CONTACTS_MAX).collect();
+        let ca = self.ca.read()?;
+        let ca = self.keep(ca, |path| path.ca.path.clone());
+        self.loaded.ca = String::from_utf8(ca).ok().filter(|ca| !ca.is_empty());
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use super::{
     error::StartError,
     events::Registry,
     handler::{BroadcastHandler, Handler, Roles, StreamHandler},
+    keeper::Keeper,
     record::Tape,
     run::{Loop, Parts},
     service, wire,
@@ -21,7 +22,12 @@ use crate::{
     store::{Loaded, Store},
 };
 use ifrit_core::{
-    config::Probation, event::Command, id::MemberId, limits::SEEDS_MAX, seed::Seed, time::Wall,
+    config::Probation,
+    event::Command,
+    id::MemberId,
+    limits::SEEDS_MAX,
+    seed::Seed,
+    time::{Mono, Wall},
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{fmt, future::Future, net::SocketAddr, path::PathBuf, time::Duration};
@@ -35,6 +41,8 @@ pub struct Builder<R> {
     identity: Option<Identity>,
     data_dir: Option<PathBuf>,
     entry: Option<Entry>,
+    ca: Option<String>,
+    renew: bool,
     bind: SocketAddr,
     advertise: Vec<SocketAddr>,
     seeds: Vec<String>,
@@ -56,6 +64,8 @@ impl<R: Runtime> Builder<R> {
             identity: None,
             data_dir: None,
             entry: None,
+            ca: None,
+            renew: true,
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             advertise: Vec::new(),
             seeds: Vec::new(),
@@ -87,6 +97,20 @@ impl<R: Runtime> Builder<R> {
     /// Enrols with a CA if [`Builder::data_dir`] holds no identity yet; not used otherwise, so it may stay there.
     pub fn invite(mut self, invite: impl Into<String>) -> Self {
         self.entry = Some(Entry::Invite(invite.into()));
+        self
+    }
+
+    /// Where the CA answers (`host:port`), for renewals. Enrolment remembers it in [`Builder::data_dir`]; this is for an identity that
+    /// was issued without the service, and for a CA that has moved. Remembered too.
+    pub fn ca(mut self, addr: impl Into<String>) -> Self {
+        self.ca = Some(addr.into());
+        self
+    }
+
+    /// Whether the member asks its CA by itself for a later certificate, after half to two thirds of the one it has, and now and
+    /// then who is revoked: it does, if it is known where the CA is. Else see [`Client::set_certificate`].
+    pub fn renew(mut self, by_itself: bool) -> Self {
+        self.renew = by_itself;
         self
     }
 
@@ -231,7 +255,7 @@ impl<R: Runtime> Builder<R> {
         let socket = self.runtime.register(socket).map_err(|_| StartError::NoRuntime)?;
         let local_addr = socket.local_addr().map_err(|error| StartError::bind(self.bind, error))?;
         let addrs = advertised(self.advertise, local_addr)?;
-        let origin = Origin { identity: self.identity, dir: self.data_dir, entry: self.entry };
+        let origin = Origin { identity: self.identity, dir: self.data_dir, entry: self.entry, ca: self.ca };
         let (on_disk, now, record) = (addrs.clone(), wall(), self.record);
         let blocking = self.runtime.spawn_blocking(move || {
             // An invite is used up by what follows.
@@ -246,6 +270,8 @@ impl<R: Runtime> Builder<R> {
         identity.check_dates(clock.now(clock.origin()).wall)?;
         let seeds = with_contacts(self.seeds, &loaded.contacts);
         let (tags, stored, seed) = (self.tags, loaded.stored, fresh_seed()?);
+        let ca = loaded.ca.filter(|_| self.renew && !identity.root.is_open());
+        let keeper = ca.map(|ca| Keeper::new(ca, identity.clone(), &seed, Mono(0)));
         let (limits, probation) = (self.limits, self.probation);
         let config = NodeConfig { identity, addrs, tags, seeds, stored, seed, limits, probation };
         let make = if tape.is_some() { Node::recorded } else { Node::new };
@@ -267,6 +293,7 @@ impl<R: Runtime> Builder<R> {
             events: events.clone(),
             broadcasts: broadcasts.clone(),
             store,
+            keeper,
             roles,
             limits,
             streams,
@@ -304,6 +331,7 @@ struct Origin {
     identity: Option<Identity>,
     dir: Option<PathBuf>,
     entry: Option<Entry>,
+    ca: Option<String>,
 }
 
 impl Origin {
@@ -315,7 +343,7 @@ impl Origin {
                 (None, Some(Entry::Open(root))) => open::join(&root)?,
                 (None, _) => return Err(StartError::NoIdentity),
             };
-            return Ok((identity, None, Loaded::default()));
+            return Ok((identity, None, Loaded { ca: self.ca, ..Loaded::default() }));
         };
         let mut store = Store::open(&dir)?;
         let identity = match self.identity {
@@ -324,6 +352,9 @@ impl Origin {
         };
         // Saves run beside the loop: the first epochs are on disk before it says anything (R15).
         store.reserve(wall())?;
+        if let Some(ca) = &self.ca {
+            store.save_ca(ca)?;
+        }
         let loaded = store.load();
         Ok((identity, Some(store), loaded))
     }

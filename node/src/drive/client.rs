@@ -390,10 +390,17 @@ impl Client {
         self.command(CoreCommand::SetAddrs(addrs)).await
     }
 
-    /// A renewed certificate (DER) of this member, same id and key (R14), for new links and for everybody's records.
-    /// Files are the caller's: see [`Identity::save`](crate::identity::Identity::save).
+    /// A renewed certificate (DER) of this member, same id and key (R14), for new links and for everybody's records; kept in
+    /// its directory, if it has one. Members that know their CA need it not: see [`Builder::ca`](super::Builder::ca).
     pub async fn set_certificate(&self, certificate: impl Into<Vec<u8>>) -> Result<(), ClientError> {
         self.command(CoreCommand::SetCertificate(certificate.into())).await
+    }
+
+    /// A [revocation list](ifrit_core::revocation) of the CA's, as `ifrit ca revoke --out` writes it: those in it are out here at once, and
+    /// everybody is told. One that is not newer than the one held changes nothing. Members that know their CA ask for it
+    /// themselves: see [`Builder::ca`](super::Builder::ca).
+    pub async fn set_revocations(&self, list: impl Into<Vec<u8>>) -> Result<(), ClientError> {
+        self.command(CoreCommand::SetRevocations(list.into())).await
     }
 
     /// What this member gossips from now on, or `None` to end that; at most [`GOSSIP_MAX`](crate::limits::GOSSIP_MAX) bytes.

@@ -21,6 +21,7 @@ mod error;
 mod events;
 mod flows;
 mod handler;
+mod keeper;
 mod record;
 mod run;
 mod runtime;

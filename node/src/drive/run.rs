@@ -9,6 +9,7 @@ use super::{
     events::Registry,
     flows::{Flows, Leaving},
     handler::{Role, Roles, StreamHandler},
+    keeper::{Brought, Keeper},
     record::{Rest, Tape},
     saver::Saver,
     stream::LetGo,
@@ -69,6 +70,8 @@ pub(super) struct Loop<R: Runtime> {
     requests: Requests,
     conditions: Conditions,
     saver: Saver,
+    /// Asks the CA, if it is known where that is.
+    keeper: Option<Keeper>,
     lookups: Lookups,
     handlers: Handlers,
     flows: Flows,
@@ -92,6 +95,7 @@ pub(super) struct Parts<R: Runtime> {
     pub(super) events: Registry<Notice>,
     pub(super) broadcasts: Registry<Broadcast>,
     pub(super) store: Option<Store>,
+    pub(super) keeper: Option<Keeper>,
     pub(super) roles: Roles,
     pub(super) limits: Limits,
     pub(super) streams: Option<StreamHandler>,
@@ -140,6 +144,7 @@ impl<R: Runtime> Loop<R> {
             requests: Requests::default(),
             conditions: Conditions::default(),
             saver: Saver::new(parts.store),
+            keeper: parts.keeper,
             lookups: Lookups::default(),
             handlers: Handlers::new(parts.roles, parts.limits),
             flows,
@@ -205,11 +210,45 @@ impl<R: Runtime> Loop<R> {
         if self.is_alive() {
             self.drain();
         }
+        self.keep();
         let now = self.now().mono;
         self.write_record();
         self.saver.retry(&self.work, now);
         self.conditions.check(now, &self.node);
         self.advance(now)
+    }
+
+    /// Asks the CA for what is due, as long as the member runs.
+    fn keep(&mut self) {
+        let now = self.now();
+        if self.phase == Phase::Running
+            && let Some(keeper) = &mut self.keeper
+        {
+            if keeper.deadline().is_some_and(|at| at <= now.mono) {
+                let view = self.node.view();
+                view.certificate(&view.me()).into_iter().for_each(|shown| keeper.shows(shown));
+                keeper.tend(&self.work, now, view.live());
+            }
+        }
+    }
+
+    /// The CA has answered.
+    fn kept(&mut self, now: Now, brought: Brought) {
+        let Some(keeper) = &mut self.keeper else { return };
+        let command = match brought {
+            Brought::Certificate(answer) => keeper.renewed(now, answer).map(Command::SetCertificate),
+            Brought::List(answer) => {
+                let list = keeper.polled(answer);
+                let list = list.filter(|list| keeper.is_news(list, self.node.view().revocations()));
+                list.map(Command::SetRevocations)
+            }
+        };
+        // One that is refused is asked for again in time.
+        if let Some(command) = command {
+            if let Err(refused) = self.node.handle(now, Input::Command(command)) {
+                tracing::warn!(%refused, "what the CA gave is not taken");
+            }
+        }
     }
 
     fn is_alive(&self) -> bool {
@@ -319,6 +358,7 @@ impl<R: Runtime> Loop<R> {
                 self.feed(now, Input::Resolved { seed, addrs: &addrs });
             }
             Done::Streamed { from } => self.flows.handled(&from),
+            Done::Kept(brought) => self.kept(now, brought),
             Done::Answered { token, from, answer } => {
                 self.handlers.ended(&from);
                 if let Some(token) = token {
@@ -445,7 +485,9 @@ impl<R: Runtime> Loop<R> {
             Phase::Leaving(limit) | Phase::Stopping(limit) => Some(limit),
         };
         let again = self.refused.as_ref().map(|_| self.now().mono + REFUSED_RETRY);
+        let keeper = self.keeper.as_ref().filter(|_| self.phase == Phase::Running);
         let waits = [self.saver.deadline(), self.conditions.deadline(), self.sayings.deadline()];
+        let waits = waits.into_iter().chain([keeper.and_then(Keeper::deadline)]);
         let soonest = [self.until, limit, again].into_iter().chain(waits);
         soonest.flatten().min()
     }

@@ -36,6 +36,7 @@ pub(super) struct Saver {
     store: Slot,
     ceiling: Option<Order>,
     records: Option<Order>,
+    certificate: Option<Order>,
     retry_at: Option<Mono>,
     /// Saves that failed since the last good one.
     failed: u64,
@@ -53,7 +54,7 @@ enum Slot {
 impl Saver {
     pub(super) fn new(store: Option<Store>) -> Self {
         let store = store.map_or(Slot::None, |store| Slot::Idle(Box::new(store)));
-        Self { store, ceiling: None, records: None, retry_at: None, failed: 0 }
+        Self { store, ceiling: None, records: None, certificate: None, retry_at: None, failed: 0 }
     }
 
     /// Takes an order; the number of one that is done already.
@@ -133,6 +134,7 @@ impl Saver {
         match what {
             Save::EpochCeiling(_) => &mut self.ceiling,
             Save::Records(_) => &mut self.records,
+            Save::Certificate(_) => &mut self.certificate,
         }
     }
 
@@ -141,7 +143,8 @@ impl Saver {
         if !matches!(self.store, Slot::Idle(_)) {
             return;
         }
-        let Some(order) = self.ceiling.take().or_else(|| self.records.take()) else { return };
+        let next = self.ceiling.take().or_else(|| self.certificate.take()).or_else(|| self.records.take());
+        let Some(order) = next else { return };
         let Slot::Idle(mut store) = mem::replace(&mut self.store, Slot::Saving) else { return };
         let save = move || {
             let result = store.save(&order.what);

@@ -4,6 +4,7 @@ use super::{
     MessageStream, Runtime,
     client::Answer,
     handler::{CODE_BUSY, CODE_NO_HANDLER, CODE_TIMEOUT, Handler, Role, Roles, StreamHandler, failure},
+    keeper::Brought,
     saver::Saved,
 };
 use crate::{
@@ -28,6 +29,8 @@ pub(super) enum Done {
     Saved(Option<Saved>),
     /// Empty: the name has no address, or not now.
     Resolved { seed: u16, addrs: Vec<SocketAddr> },
+    /// The CA has answered, or has not.
+    Kept(Brought),
     /// A stream's handler has returned.
     Streamed { from: MemberId },
     /// The application's answer.

@@ -1,6 +1,6 @@
 //! One turn: what links and core have to say to each other, in order of importance.
 
-use super::{Node, NodeEvent, Pending, Save, WaitFor};
+use super::{Node, NodeEvent, Pending, Save, UNCOUNTED, WaitFor};
 use crate::{
     limits::{REFUSED_RETRY, TURN_BYTES},
     link::{Frame, LinkEvent},
@@ -73,6 +73,7 @@ impl Node {
         };
         self.core(now, Event::Command(command))?;
         if let Some(der) = certificate {
+            self.pending.push_back(Pending::Persist(UNCOUNTED, Save::Certificate(der.clone())));
             // The core has accepted it: same key, same id. TLS that still refuses it keeps the old one.
             let shown = self.links.set_certificate(&der);
             shown.map_err(|error| tracing::error!(%error, "TLS refuses the new certificate")).ok();

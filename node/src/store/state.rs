@@ -22,6 +22,7 @@ pub(super) enum Kind {
     Epoch = 1,
     Records = 2,
     Contacts = 3,
+    Ca = 4,
 }
 
 impl Kind {
@@ -30,6 +31,7 @@ impl Kind {
             Self::Epoch => "epoch",
             Self::Records => "records",
             Self::Contacts => "contacts",
+            Self::Ca => "ca",
         }
     }
 }

@@ -24,6 +24,7 @@ fn fill(dir: &Path) {
         store.save(&Save::EpochCeiling(10_000 * generation)).expect("it writes");
         store.save(&Save::Records(vec![generation as u8; 300])).expect("it writes");
         store.save_contacts(&[addr(generation as u16)]).expect("it writes");
+        store.save_ca(&format!("ca.example:{generation}")).expect("it writes");
     }
 }
 
@@ -35,6 +36,7 @@ fn what_was_saved_comes_back() {
     let expected = Loaded {
         stored: Stored { epoch_ceiling: 20_000, records: vec![2; 300] },
         contacts: vec![addr(2)],
+        ca: Some("ca.example:2".into()),
         warnings: vec![],
     };
     assert_eq!(loaded(dir.path()), expected);
