@@ -41,6 +41,7 @@ pub use database::{
 pub use invites::{INVITE_MEMORY, INVITES_MAX, InviteRow, InviteState, invite_id};
 pub use limiter::{BURST, REFILL, SOURCES_MAX};
 pub use lists::{Holds, IssuedRow, LogRow};
+pub use revoke::{list_from_pem, list_to_pem};
 pub use service::{Answer, BODY_MAX, Service};
 pub use tls::server_config;
 

@@ -4,7 +4,7 @@ mod look;
 
 pub(crate) use look::*;
 
-use crate::ca_args::{CaInvitesArgs, CaListArgs, CaLogArgs, CaUninviteArgs};
+use crate::ca_args::{CaInvitesArgs, CaListArgs, CaLogArgs, CaRevocationsArgs, CaRevokeArgs, CaUninviteArgs};
 use crate::settings::{Flags, agent::AgentSettings, ca::CaSettings};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Monitor(MonitorArgs),
     /// Send a text to a member and print its reply.
     Send(SendArgs),
+    /// Print who is revoked as a running agent knows it, or give it the CA's list.
+    Revocations(RevocationsArgs),
     /// Make a running agent leave the network and stop.
     Leave(LeaveArgs),
     #[command(flatten)]
@@ -99,6 +101,10 @@ pub(crate) enum CaCommand {
     List(CaListArgs),
     /// Print who was let in, renewed and revoked, when, and from where.
     Log(CaLogArgs),
+    /// Revoke a member: it is out of every view at once, for good.
+    Revoke(CaRevokeArgs),
+    /// Print the list of those that are revoked, or write it to a file.
+    Revocations(CaRevocationsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -307,6 +313,22 @@ pub(crate) struct SendArgs {
     /// How long to wait for the reply.
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit revocations --dir node1
+  ifrit revocations --dir node1 --import revoked.pem
+
+With --import the agent checks the CA's signature, takes those in the list out at once, and tells all others. Not needed while
+agents reach `ifrit ca serve`.")]
+pub(crate) struct RevocationsArgs {
+    #[command(flatten)]
+    pub(crate) agent: RunningAgent,
+    /// A list that `ifrit ca revoke --out` or `ifrit ca revocations --out` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) import: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -4,10 +4,11 @@
 use crate::{
     ca_service::{Shared, wall},
     error::bad_input,
+    rows::RevocationsRow,
 };
 use anyhow::{Context, bail};
 use ifrit_core::crypto::PublicKey;
-use ifrit_node::ca::{Ca, CaError, Enrolled, InviteRow, IssuedRow, LogRow, invite_id};
+use ifrit_node::ca::{Ca, CaError, Enrolled, InviteRow, IssuedRow, LogRow, invite_id, list_to_pem};
 use serde::{Deserialize, Serialize};
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
@@ -40,6 +41,8 @@ pub(crate) enum Ask {
     Uninvite { id: String },
     Certificates { after: u64 },
     Log { before: Option<u64>, count: usize },
+    Revoke { member: String, reason: String },
+    Revocations,
 }
 
 /// The answer.
@@ -51,14 +54,26 @@ pub(crate) enum Told {
         id: String,
         ca: String,
     },
+    /// `ca` is where it answers, if it ever did.
     Issued {
         certificate: Vec<u8>,
         root: Vec<u8>,
         contacts: Vec<SocketAddr>,
+        ca: Option<String>,
     },
     Invites(Vec<InviteRow>),
     Certificates(Vec<IssuedRow>),
     Log(Vec<LogRow>),
+    /// The list as PEM.
+    Revoked {
+        member: String,
+        sequence: u64,
+        list: String,
+    },
+    Revocations {
+        list: Option<String>,
+        row: RevocationsRow,
+    },
     /// Whether what was asked for is wrong, and why.
     Failed {
         error: String,
@@ -128,7 +143,16 @@ pub(crate) fn explain(error: CaError) -> anyhow::Error {
 }
 
 fn is_bad_input(error: &CaError) -> bool {
-    matches!(error, CaError::Missing(_) | CaError::Exists(_) | CaError::Authority(_) | CaError::NoInvite(_))
+    matches!(
+        error,
+        CaError::Missing(_)
+            | CaError::Exists(_)
+            | CaError::Authority(_)
+            | CaError::NoInvite(_)
+            | CaError::NoMember(_)
+            | CaError::Ambiguous(_)
+            | CaError::RevokedKey
+    )
 }
 
 fn ask_service(mut stream: std::os::unix::net::UnixStream, ask: &Ask) -> anyhow::Result<Told> {
@@ -172,13 +196,23 @@ fn answer(ca: &Ca, address: &str, ask: &Ask) -> Told {
         }
         Ask::Issue { key } => match key[..].try_into() {
             Ok(key) => ca.issue(&PublicKey(key), wall()).map(|Enrolled { certificate, contacts, .. }| {
-                Told::Issued { certificate, root: ca.root().der().to_vec(), contacts }
+                let (root, ca) = (ca.root().der().to_vec(), ca.address().ok().flatten());
+                Told::Issued { certificate, root, contacts, ca }
             }),
             Err(_) => return Told::Failed { error: "not a public key".into(), bad_input: false },
         },
         Ask::Invites { skip } => ca.invites(*skip, PAGE, wall()).map(Told::Invites),
         Ask::Uninvite { id } => ca.uninvite(id, wall()).map(|row| Told::Invites(vec![row])),
         Ask::Certificates { after } => ca.certificates(*after, PAGE, wall()).map(Told::Certificates),
+        Ask::Revoke { member, reason } => ca.find(member).and_then(|id| {
+            let list = ca.revoke(&id, reason, wall())?;
+            let (member, sequence) = (id.to_string(), list.sequence());
+            Ok(Told::Revoked { member, sequence, list: list_to_pem(&list) })
+        }),
+        Ask::Revocations => ca.revocations().map(|list| {
+            let row = list.as_ref().map(RevocationsRow::new).unwrap_or_default();
+            Told::Revocations { list: list.as_ref().map(list_to_pem), row }
+        }),
         Ask::Log { before, count } => ca.log(*before, (*count).min(PAGE)).map(Told::Log),
     };
     result.unwrap_or_else(|error| Told::Failed { error: error.to_string(), bad_input: is_bad_input(&error) })

@@ -49,6 +49,47 @@ pub(crate) struct CaListArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  ifrit ca revoke --dir ca m-kq5hzg3x --reason 'laptop stolen'
+  ifrit ca revoke --dir ca m-kq5hzg3x --tell node1         at once, through an agent of this machine
+  ifrit ca revoke --dir ca m-kq5hzg3x --out revoked.pem    for an agent elsewhere
+
+It is out of every view as soon as the list reaches it, and stays out: it gets no certificate any more, and no other member
+looks at its words. Agents that reach `ifrit ca serve` fetch the list by themselves, together about once in ten seconds, and tell
+all others. There is no way back: who was revoked by mistake enrols anew.")]
+pub(crate) struct CaRevokeArgs {
+    /// The CA's directory.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// The member's id, or a beginning of at least 4 characters that only it has, with or without `m-`.
+    pub(crate) member: String,
+    /// Why, for the log.
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// The directory of an agent that runs on this machine: it is told at once, and tells the others.
+    #[arg(long, value_name = "NODE_DIR")]
+    pub(crate) tell: Option<PathBuf>,
+    /// Write the signed list to a file, for `ifrit revocations --import`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit ca revocations --dir ca
+  ifrit ca revocations --dir ca --out revoked.pem")]
+pub(crate) struct CaRevocationsArgs {
+    /// The CA's directory.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// Write the signed list to a file, for `ifrit revocations --import`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
   ifrit ca log --dir ca
   ifrit ca log --dir ca --count 1000 --json | jq -c 'select(.what == \"enrol\")'
 

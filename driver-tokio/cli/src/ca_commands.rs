@@ -3,7 +3,7 @@
 use crate::{
     args::{CaCommand, CaInitArgs, CaInviteArgs, CaIssueArgs, CaServeArgs},
     ca_admin::{self, Ask, Told},
-    ca_lists,
+    ca_lists, ca_revoke,
     ca_service::{CaService, wall},
     error::bad_input,
     logging::Logging,
@@ -38,6 +38,8 @@ pub(crate) fn run(command: CaCommand, out: Out) -> anyhow::Result<()> {
         CaCommand::Uninvite(args) => ca_lists::uninvite(&args, out),
         CaCommand::List(args) => ca_lists::list(&args, out),
         CaCommand::Log(args) => ca_lists::log(&args, out),
+        CaCommand::Revoke(args) => ca_revoke::revoke(&args, out),
+        CaCommand::Revocations(args) => ca_revoke::revocations(&args, out),
     }
 }
 
@@ -218,9 +220,14 @@ fn issue(args: &CaIssueArgs, out: Out) -> anyhow::Result<()> {
     }
     let key = generate_key();
     let told = ca_admin::ask(&args.dir, &Ask::Issue { key: key.public_key().0.to_vec() })?;
-    let Told::Issued { certificate, root, contacts } = told else { bail!("the CA answers another question") };
+    let Told::Issued { certificate, root, contacts, ca } = told else {
+        bail!("the CA answers another question")
+    };
     let identity = Identity::new(&root, &certificate, key)?;
     store.save_contacts(&contacts)?;
+    if let Some(ca) = ca {
+        store.save_ca(&ca)?;
+    }
     identity.save(&args.out)?;
     let (id, dir) = (identity.id(), args.out.display());
     out.print(

@@ -23,6 +23,7 @@ mod ca_admin;
 mod ca_args;
 mod ca_commands;
 mod ca_lists;
+mod ca_revoke;
 mod ca_service;
 mod config_show;
 mod control;
@@ -78,6 +79,7 @@ fn run(command: Command, out: Out) -> anyhow::Result<()> {
         Command::Monitor(args) => tools::monitor(&args, out),
         Command::Look(command) => tools::look(&command, out),
         Command::Send(args) => tools::send(&args, out),
+        Command::Revocations(args) => ca_revoke::of_agent(&args, out),
         Command::Leave(args) => tools::leave(&args, out),
     }
 }

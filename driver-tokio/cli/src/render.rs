@@ -127,8 +127,11 @@ fn addrs(addrs: &[SocketAddr]) -> String {
 pub(crate) fn explain(row: &ExplainRow) -> String {
     let member = &row.member;
     let mut lines = vec![paint(BOLD, &member.id)];
-    if member.state == "forgotten" {
-        lines.push("  its lease has run out here: only what happened to it is left".to_owned());
+    if ["forgotten", "revoked"].contains(&&*member.state) {
+        lines.push(match &*member.state {
+            "revoked" => format!("  {}: the CA says that it is a member no more", paint(BAD, "revoked")),
+            _ => "  its lease has run out here: only what happened to it is left".to_owned(),
+        });
         section(&mut lines, "what happened to it", row.history.iter().map(past), "nothing");
         return lines.join("\n");
     }

@@ -9,6 +9,7 @@ use ifrit_core::{
     accusation::Accusation,
     action::{Misbehaviour, Notice},
     id::MemberId,
+    revocation::{Entry, Revocations},
     time::Mono,
     view::{Charge, MemberView, State},
 };
@@ -65,6 +66,30 @@ impl MemberRow {
     /// One whose note is no longer in lease.
     fn forgotten(id: MemberId) -> Self {
         Self { id: id.to_string(), state: "forgotten".to_owned(), ..Self::default() }
+    }
+}
+
+/// The CA's list of those that are revoked, as somebody holds it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct RevocationsRow {
+    /// The list's number; 0 if there is none.
+    pub(crate) sequence: u64,
+    /// Who.
+    pub(crate) members: Vec<RevokedRow>,
+}
+
+/// A member that is revoked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RevokedRow {
+    pub(crate) id: String,
+    /// When its last certificate ends: later lists need not name it.
+    pub(crate) until_ms: u64,
+}
+
+impl RevocationsRow {
+    pub(crate) fn new(list: &Revocations) -> Self {
+        let row = |entry: Entry| RevokedRow { id: entry.id.to_string(), until_ms: entry.until.0 };
+        Self { sequence: list.sequence(), members: list.entries().map(row).collect() }
     }
 }
 
@@ -125,6 +150,14 @@ impl ExplainRow {
             history,
             minor: why.minor,
         }
+    }
+}
+
+impl ExplainRow {
+    /// The same of one that is revoked.
+    pub(crate) fn revoked(mut self) -> Self {
+        state(State::Revoked).clone_into(&mut self.member.state);
+        self
     }
 }
 

@@ -4,6 +4,8 @@ use super::{
     database::{Ca, CaError, ISSUED, META, OPERATOR, log, read_meta},
     rows::{Issued, Revoked, Row},
 };
+use crate::identity::pem;
+use data_encoding::BASE64;
 use ifrit_core::{
     certificate::Certificate,
     id::MemberId,
@@ -134,4 +136,44 @@ impl Ca {
 /// The same within a transaction.
 pub(super) fn is_revoked(write: &WriteTransaction, id: &MemberId) -> Result<bool, CaError> {
     Ok(write.open_table(REVOKED)?.get(&id.0[..])?.is_some())
+}
+
+/// What a list is called in a file.
+const LABEL: &str = "IFRIT REVOCATIONS";
+
+/// A list as text, for a file: as PEM, with the label `IFRIT REVOCATIONS`.
+pub fn list_to_pem(list: &Revocations) -> String {
+    pem(LABEL, list.signed().bytes())
+}
+
+/// The list in such a text, as it was signed; not checked. `None` if there is none.
+pub fn list_from_pem(text: &str) -> Option<Vec<u8>> {
+    let body = text.split_once(&format!("-----BEGIN {LABEL}-----"))?.1;
+    let body = body.split_once(&format!("-----END {LABEL}-----"))?.0;
+    let body: String = body.split_whitespace().collect();
+    BASE64.decode(body.as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::generate_key;
+    use ifrit_core::{
+        id::NetworkId,
+        params::{NetworkParams, Wish},
+    };
+
+    #[test]
+    fn a_list_comes_back_from_its_file_whatever_stands_around_it() {
+        let network = NetworkParams::new(NetworkId([3; 32]), &Wish::default()).expect("defaults");
+        let entries = (0..9).map(|n| Entry { id: MemberId([n; 32]), until: Wall(7) }).collect();
+        let list = Fields { sequence: 5, entries }.sign(&network, &mut generate_key()).expect("few");
+        let text = format!("revoked on Monday\r\n{}\nthanks", list_to_pem(&list).replace('\n', "\r\n"));
+        assert_eq!(list_from_pem(&text).as_deref(), Some(list.signed().bytes()));
+        assert_eq!(list_from_pem(&text.replace("REVOCATIONS", "CERTIFICATE")), None);
+        assert_eq!(
+            list_from_pem("-----BEGIN IFRIT REVOCATIONS-----\n!\n-----END IFRIT REVOCATIONS-----"),
+            None
+        );
+    }
 }

@@ -170,7 +170,7 @@ fn a_save_that_fails_leaves_the_old_state() {
     drop(store);
     fs::remove_dir_all(dir.path().join("records.old")).expect("there");
     assert_eq!(loaded(dir.path()).stored.records, vec![2; 300]);
-    assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 7, "no temporary file is left");
+    assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 9, "no temporary file is left");
 }
 
 const NOW: Wall = Wall(1_800_000_000_000);

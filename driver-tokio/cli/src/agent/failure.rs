@@ -1,7 +1,10 @@
 //! Why an agent does not start, in the words of the command line, and whose fault it is.
 
 use crate::{error::bad_input, settings::agent::AgentSettings};
-use ifrit_node::{enrol::EnrolError, identity::IdentityError, open::OpenError, store::StoreError};
+use ifrit_core::config::ConfigError;
+use ifrit_node::{
+    enrol::EnrolError, identity::IdentityError, node::NodeError, open::OpenError, store::StoreError,
+};
 use ifrit_tokio::StartError;
 
 pub(super) fn explain_start(error: StartError, settings: &AgentSettings) -> anyhow::Error {
@@ -30,6 +33,7 @@ fn is_bad_input(error: &StartError) -> bool {
         StartError::Identity(_)
         | StartError::Open(OpenError::Pem(_) | OpenError::Root(_) | OpenError::NotOpen(_))
         | StartError::Store(StoreError::Identity(_) | StoreError::Newer { .. })
+        | StartError::Node(NodeError::Config(ConfigError::Revoked(_)))
         | StartError::RecordExists(_)
         | StartError::Record { .. } => true,
         StartError::Enrol(error) => matches!(

@@ -5,6 +5,7 @@ mod failure;
 mod log;
 pub(crate) mod questions;
 mod reload;
+pub(crate) mod revoked;
 mod slow;
 
 use crate::{
@@ -82,11 +83,13 @@ async fn live(
     let (settings, current) = watch::channel(settings);
     let live = reload::Live { client: client.clone(), logging, settings };
     let reloading = tokio::spawn(reload::at_hangups(hangups, reload, live));
+    let revoked = revoked::itself(client.events(), client.id());
     let (leave, mut leaves) = mpsc::channel(1);
     let serving = tokio::spawn(server::serve(listener, client.clone(), leave, current.clone()));
     let end = tokio::select! {
         () = signals.next() => End::Signal,
         Some(asked) = leaves.recv() => End::Leave(asked),
+        () = revoked => End::Revoked,
         _ = events => End::Died,
     };
     systemd::stopping();
@@ -102,6 +105,12 @@ async fn live(
             say(out, "stopped", "stopped without leaving: start it again soon and nobody notices")
         }
         End::Leave(asked) => leave_as_asked(&client, asked, out).await,
+        End::Revoked => {
+            client.stop().await.ok();
+            Err(bad_input(
+                "the CA has revoked this member: enrol anew, in another directory and with a new invite",
+            ))
+        }
         End::Died => bail!("the member has stopped by itself: see the log"),
     }
 }
@@ -125,6 +134,7 @@ fn own_tags(settings: &AgentSettings) -> anyhow::Result<Vec<u8>> {
 enum End {
     Signal,
     Leave(LeaveAsked),
+    Revoked,
     Died,
 }
 
@@ -137,6 +147,9 @@ async fn start(settings: &AgentSettings) -> anyhow::Result<Client> {
         .on_request(|_from, body| async move { Ok(body) });
     if let Some(invite) = &settings.join {
         builder = builder.invite(&invite.0);
+    }
+    if let Some(ca) = &settings.ca {
+        builder = builder.ca(&*ca.0);
     }
     if let Some(file) = &settings.open {
         let root = std::fs::read(file);

@@ -4,9 +4,13 @@ use crate::{
     error::bad_input,
     rows::{ExplainRow, MemberRow, in_ms},
 };
-use ifrit_core::{id::MemberId, view::MemberView};
+use ifrit_core::{
+    id::MemberId,
+    revocation::Revocations,
+    view::{MemberView, State, View},
+};
 use ifrit_node::node::Node;
-use ifrit_tokio::{Client, RequestError};
+use ifrit_tokio::{Client, Explained, RequestError};
 use std::time::Duration;
 
 /// Characters of a member id that one must give at least: fewer fit too many members by chance.
@@ -18,9 +22,9 @@ pub(crate) async fn members(client: &Client) -> anyhow::Result<Vec<MemberRow>> {
     let (me, rings, now) = (client.id(), client.network().rings, client.now().mono);
     let look = |node: &Node| {
         let view = node.view();
-        (view.members().collect::<Vec<_>>(), view.watched().collect::<Vec<_>>())
+        (view.members().collect::<Vec<_>>(), view.watched().collect::<Vec<_>>(), revoked(&view))
     };
-    let (members, watched) = client.query(look).await?;
+    let (members, watched, revoked) = client.query(look).await?;
     // Both are in the order of ids.
     let mut watched = watched.into_iter().peekable();
     let row = |member: &MemberView| {
@@ -29,12 +33,19 @@ pub(crate) async fn members(client: &Client) -> anyhow::Result<Vec<MemberRow>> {
         let trip = trip.filter(|trip| trip.count > 0).map(|trip| in_ms(trip.mean));
         MemberRow { rtt_ms: trip, ..MemberRow::new(member, me, rings, now) }
     };
-    Ok(members.iter().map(row).collect())
+    let revoked = revoked.iter().map(|member| MemberRow::new(member, me, rings, now));
+    Ok(members.iter().map(row).chain(revoked).collect())
 }
 
 pub(crate) async fn explain(client: &Client, member: &str) -> anyhow::Result<ExplainRow> {
     let id = resolve(client, member).await?;
-    let why = client.explain(id).await?.ok_or_else(|| unknown(member))?;
+    let why = client.explain(id).await?;
+    if client.query(move |node| node.view().state_of(&id) == Some(State::Revoked)).await? {
+        let why = why.unwrap_or(Explained { now: None, history: Vec::new() });
+        let row = ExplainRow::new(id, &why, client.id(), client.network().rings, client.now().mono);
+        return Ok(row.revoked());
+    }
+    let why = why.ok_or_else(|| unknown(member))?;
     Ok(ExplainRow::new(id, &why, client.id(), client.network().rings, client.now().mono))
 }
 
@@ -72,6 +83,12 @@ pub(crate) fn explain_failure(error: RequestError, member: &str, patience: Durat
     }
 }
 
+/// Those that are revoked, and not known as members any more.
+fn revoked(view: &View<'_>) -> Vec<MemberView> {
+    let listed = view.revocations().into_iter().flat_map(Revocations::entries);
+    listed.filter(|entry| entry.id != view.me()).filter_map(|entry| view.member(&entry.id)).collect()
+}
+
 /// The member whose id is `text`, or begins so.
 pub(crate) async fn resolve(client: &Client, text: &str) -> anyhow::Result<MemberId> {
     if let Ok(id) = text.parse() {
@@ -80,7 +97,8 @@ pub(crate) async fn resolve(client: &Client, text: &str) -> anyhow::Result<Membe
     let prefix = Prefix::parse(text)?;
     let found = client.query(move |node| {
         let view = node.view();
-        let ids = view.members().map(|member| member.id);
+        let listed = view.revocations().into_iter().flat_map(Revocations::entries);
+        let ids = view.members().map(|member| member.id).chain(listed.map(|entry| entry.id));
         ids.filter(|id| prefix.fits(id)).take(NAMED_MAX + 1).collect::<Vec<_>>()
     });
     pick(text, &found.await?)

@@ -10,7 +10,8 @@ pub(crate) mod server;
 use crate::{
     rings::RingRow,
     rows::{
-        AboutRow, EventRow, ExplainRow, FigureRow, MemberRow, PongRow, RecordRow, SnapshotHead, WatchedRow,
+        AboutRow, EventRow, ExplainRow, FigureRow, MemberRow, PongRow, RecordRow, RevocationsRow,
+        SnapshotHead, WatchedRow,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,11 @@ pub(crate) enum Ask {
     Snapshot,
     /// What the agent is.
     About,
+    /// Who is revoked.
+    Revocations {
+        /// A list of the CA's (PEM) to take in first.
+        import: Option<String>,
+    },
     /// Leave the network and stop.
     Leave,
 }
@@ -83,6 +89,8 @@ pub(crate) enum Tell {
     Event(EventRow),
     /// The reply of a member.
     Reply(Reply),
+    /// Who is revoked.
+    Revocations(RevocationsRow),
     /// One figure.
     Figure(FigureRow),
     /// How the pings of one member do.

@@ -1,7 +1,11 @@
 //! The agent's end.
 
 use super::{ASK_MAX, Ask, Reply, Tell, looks, socket_path};
-use crate::{agent::questions, rows::EventRow, settings::agent::AgentSettings};
+use crate::{
+    agent::{questions, revoked},
+    rows::EventRow,
+    settings::agent::AgentSettings,
+};
 use anyhow::{Context, bail};
 use ifrit_tokio::{Client, Event};
 use std::{
@@ -174,6 +178,7 @@ async fn answer(
             let settings = settings.borrow().clone();
             looks::about(teller, client, &settings).await
         }
+        Ask::Revocations { import } => revocations(teller, client, import.as_deref()).await,
         Ask::Leave => ask_to_leave(leave, being_told).await,
     };
     let last = match answered {
@@ -190,6 +195,11 @@ async fn members(teller: &mut Teller, client: &Client) -> anyhow::Result<()> {
         teller.tell(&Tell::Member(row)).await?;
     }
     Ok(())
+}
+
+async fn revocations(teller: &mut Teller, client: &Client, import: Option<&str>) -> anyhow::Result<()> {
+    let row = revoked::list(client, import).await?;
+    teller.tell(&Tell::Revocations(row)).await
 }
 
 async fn explain(teller: &mut Teller, client: &Client, member: &str) -> anyhow::Result<()> {

@@ -44,7 +44,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("removal_timeout", REMOVAL),
     ("dead_timeout", REMOVAL),
     ("entry_addrs", "is `seed_addr` here"),
-    ("ca_addr", INVITE),
+    ("ca_addr", "is `ca` here, and seldom needed: the invite in `join` says where the CA is"),
     ("use_ca", INVITE),
     ("boot_nodes", "is `contacts` of `ifrit ca serve`"),
 ];
@@ -68,6 +68,10 @@ settings! {
 
         /// An invite of `ifrit ca invite`; not looked at once it has enrolled. A secret: whoever holds it can become a member.
         join: Option<Secret> = None, restart, like "\"ifrit1/...\"";
+
+        /// Where the CA answers, for renewals and revocations, if it has moved since the enrolment or the identity was issued without
+        /// its service. Remembered.
+        ca: Option<HostPort> = None, restart, like "\"ca.example:8300\"";
 
         /// Instead of an invite, the root of a network without a CA (`ifrit ca init --open`). Whoever has it can make any number
         /// of members, so nothing is promised of such a network.

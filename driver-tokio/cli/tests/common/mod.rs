@@ -84,6 +84,8 @@ impl World {
 pub(crate) struct Ca {
     pub(crate) dir: String,
     pub(crate) port: u16,
+    /// How long its certificates hold, if not as usual.
+    pub(crate) lifetime: Option<&'static str>,
     pub(crate) process: Option<Process>,
 }
 
@@ -92,13 +94,15 @@ impl Ca {
     pub(crate) fn init(world: &World, name: &str) -> Self {
         let dir = world.path(name).to_str().unwrap().to_owned();
         world.ok(&["ca", "init", "--dir", &dir, "--members", "8", "--preset", "local"]);
-        Self { dir, port: free_port(), process: None }
+        Self { dir, port: free_port(), lifetime: None, process: None }
     }
 
     /// Lets newcomers in from now on.
     pub(crate) fn serve(mut self, world: &World) -> Self {
         let listen = format!("127.0.0.1:{}", self.port);
-        let process = Process::start(world, "ca", &["ca", "serve", "--dir", &self.dir, "--listen", &listen]);
+        let mut args = vec!["ca", "serve", "--dir", &self.dir, "--listen", &listen];
+        args.extend(self.lifetime.iter().flat_map(|lifetime| ["--cert-lifetime", lifetime]));
+        let process = Process::start(world, "ca", &args);
         wait_or(
             "the CA listens",
             || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok(),
