@@ -137,8 +137,7 @@ fn healthy_is_who_answers_and_ready_who_has_joined() {
     assert_eq!(get(port, "/healthz").unwrap().body, "ok\n");
     // Nobody is where this one was sent, so that it has not joined.
     drop(first);
-    let ca =
-        Ca { dir: world.path("ca").to_str().unwrap().to_owned(), port: 0, lifetime: None, process: None };
+    let ca = Ca { dir: world.path("ca").to_str().unwrap().to_owned(), port: 0, process: None };
     let (_lost, port) = agent(&world, &ca, "lost", &["--seed-addr", "127.0.0.1:1"]);
     let answer = get(port, "/readyz").unwrap();
     assert_eq!((answer.status, answer.body.as_str()), (503, "not joined yet\n"));

@@ -96,8 +96,7 @@ fn serials(world: &World, ca: &Ca, id: &str) -> Vec<u64> {
 fn r14_agents_renew_by_themselves_and_nobody_notices() {
     let world = World::new();
     let mut ca = Ca::init(&world, "ca");
-    ca.lifetime = Some("6s");
-    let mut ca = ca.serve(&world);
+    ca.start(&world, &["--cert-lifetime", "6s"]);
     let agents = together(&world, &ca, &["a", "b"]);
     let monitor = Process::start(&world, "monitor", &["monitor", "--json", "--dir", agents[0].dir()]);
     wait_for("the monitor watches", || monitor.output()[0].contains("watching").then_some(()));

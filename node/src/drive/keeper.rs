@@ -12,7 +12,7 @@ use super::{
     work::{Done, Work},
 };
 use crate::{
-    enrol::{self, EnrolError, Enrolment},
+    enrol::{self, EnrolError},
     identity::Identity,
 };
 use ifrit_core::{
@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_secs(600);
 
 /// What the CA was asked for, and said. `None`: asking panicked.
 pub(super) enum Brought {
-    Certificate(Option<Result<Enrolment, EnrolError>>),
+    Certificate(Option<Result<Certificate, EnrolError>>),
     List(Option<Result<Option<Vec<u8>>, EnrolError>>),
 }
 
@@ -91,7 +91,7 @@ impl Keeper {
         if self.is_renewal_due(now) {
             self.asking = true;
             let identity = self.identity.clone();
-            let ask = move || enrol::renew(&ca, &identity, wall);
+            let ask = move || Ok(enrol::renew(&ca, &identity, wall)?.identity.certificate);
             return work.blocking(ask, |answer| Done::Kept(Brought::Certificate(answer)));
         }
         self.look_at = now.mono + self.next_look(now);
@@ -122,16 +122,16 @@ impl Keeper {
     pub(super) fn renewed(
         &mut self,
         now: Now,
-        answer: Option<Result<Enrolment, EnrolError>>,
+        answer: Option<Result<Certificate, EnrolError>>,
     ) -> Option<Vec<u8>> {
         self.asking = false;
         let old = &self.identity.certificate;
         match answer {
             // The same again is none: the CA has another idea of the time.
-            Some(Ok(Enrolment { identity, .. })) if identity.certificate.supersedes(old) => {
-                let holds_for = identity.certificate.not_after.since(now.wall);
+            Some(Ok(certificate)) if certificate.supersedes(old) => {
+                let holds_for = certificate.not_after.since(now.wall);
                 tracing::info!(?holds_for, "the certificate is renewed");
-                return Some(identity.certificate.der().to_vec());
+                return Some(certificate.der().to_vec());
             }
             Some(Ok(_)) => self.put_off(now, "the CA gives the same certificate again"),
             Some(Err(error)) => self.put_off(now, &error.to_string()),
@@ -296,10 +296,9 @@ mod tests {
         let mut keeper = keeper(HOUR, 1);
         let mut later = identity(LIFE);
         later.certificate.not_before = later.certificate.not_before + HOUR;
-        let enrolment = Enrolment { identity: later.clone(), contacts: Vec::new() };
-        let shown = keeper.renewed(at(HOUR), Some(Ok(enrolment.clone())));
+        let shown = keeper.renewed(at(HOUR), Some(Ok(later.certificate.clone())));
         assert_eq!(shown.as_deref(), Some(later.certificate.der()));
-        let again = Enrolment { identity: keeper.identity.clone(), contacts: Vec::new() };
+        let again = keeper.identity.certificate.clone();
         assert_eq!(keeper.renewed(at(HOUR), Some(Ok(again))), None, "the one that it has is none");
         assert!(keeper.retry.is_some());
     }

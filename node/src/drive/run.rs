@@ -223,12 +223,11 @@ impl<R: Runtime> Loop<R> {
         let now = self.now();
         if self.phase == Phase::Running
             && let Some(keeper) = &mut self.keeper
+            && keeper.deadline().is_some_and(|at| at <= now.mono)
         {
-            if keeper.deadline().is_some_and(|at| at <= now.mono) {
-                let view = self.node.view();
-                view.certificate(&view.me()).into_iter().for_each(|shown| keeper.shows(shown));
-                keeper.tend(&self.work, now, view.live());
-            }
+            let view = self.node.view();
+            view.certificate(&view.me()).into_iter().for_each(|shown| keeper.shows(shown));
+            keeper.tend(&self.work, now, view.live());
         }
     }
 
@@ -244,10 +243,10 @@ impl<R: Runtime> Loop<R> {
             }
         };
         // One that is refused is asked for again in time.
-        if let Some(command) = command {
-            if let Err(refused) = self.node.handle(now, Input::Command(command)) {
-                tracing::warn!(%refused, "what the CA gave is not taken");
-            }
+        if let Some(command) = command
+            && let Err(refused) = self.node.handle(now, Input::Command(command))
+        {
+            tracing::warn!(%refused, "what the CA gave is not taken");
         }
     }
 

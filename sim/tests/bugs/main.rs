@@ -6,6 +6,7 @@
 #![cfg(ifrit_bug)]
 
 mod list;
+mod revoked;
 mod scripts;
 mod talk;
 mod told;
@@ -65,8 +66,11 @@ fn every_planted_bug_is_caught() {
     let (mut missed, mut used) = (Vec::new(), BTreeSet::new());
     println!("{:20} {:22} caught by", "bug", "scenario or script");
     for bug in Bug::ALL.iter().copied().filter(|bug| is_asked_for(*bug)) {
-        if let Some((_, name, script)) =
-            scripts::SCRIPTS.iter().chain(talk::SCRIPTS).find(|(scripted, ..)| *scripted == bug)
+        if let Some((_, name, script)) = scripts::SCRIPTS
+            .iter()
+            .chain(talk::SCRIPTS)
+            .chain(revoked::SCRIPTS)
+            .find(|(scripted, ..)| *scripted == bug)
         {
             match with_bug(bug, script) {
                 Err(how) => println!("{:20} {name:22} {how}", format!("{bug:?}")),

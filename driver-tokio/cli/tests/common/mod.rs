@@ -84,8 +84,6 @@ impl World {
 pub(crate) struct Ca {
     pub(crate) dir: String,
     pub(crate) port: u16,
-    /// How long its certificates hold, if not as usual.
-    pub(crate) lifetime: Option<&'static str>,
     pub(crate) process: Option<Process>,
 }
 
@@ -94,14 +92,20 @@ impl Ca {
     pub(crate) fn init(world: &World, name: &str) -> Self {
         let dir = world.path(name).to_str().unwrap().to_owned();
         world.ok(&["ca", "init", "--dir", &dir, "--members", "8", "--preset", "local"]);
-        Self { dir, port: free_port(), lifetime: None, process: None }
+        Self { dir, port: free_port(), process: None }
     }
 
     /// Lets newcomers in from now on.
     pub(crate) fn serve(mut self, world: &World) -> Self {
+        self.start(world, &[]);
+        self
+    }
+
+    /// The same of one that has stopped, with more on its command line.
+    pub(crate) fn start(&mut self, world: &World, more: &[&str]) {
         let listen = format!("127.0.0.1:{}", self.port);
         let mut args = vec!["ca", "serve", "--dir", &self.dir, "--listen", &listen];
-        args.extend(self.lifetime.iter().flat_map(|lifetime| ["--cert-lifetime", lifetime]));
+        args.extend(more);
         let process = Process::start(world, "ca", &args);
         wait_or(
             "the CA listens",
@@ -109,7 +113,6 @@ impl Ca {
             || process.output().concat(),
         );
         self.process = Some(process);
-        self
     }
 
     pub(crate) fn stop(&mut self) {

@@ -1,0 +1,67 @@
+//! Scripts about the CA's revocation list.
+
+use crate::{
+    scripts::{Script, check},
+    told::{s, settled},
+};
+use ifrit_core::{
+    event::{Command, Lane},
+    planted::Bug,
+    revocation::Revocations,
+    view::State,
+};
+use ifrit_sim::{
+    World,
+    wire::{Bundle, revocations},
+};
+
+/// By the bugs that each catches.
+pub(crate) const SCRIPTS: &[(Bug, &str, Script)] = &[
+    (Bug::ForgedList, "forged_and_older_lists", forged_and_older_lists),
+    (Bug::OlderList, "forged_and_older_lists", forged_and_older_lists),
+    (Bug::RevokedHeard, "heard_no_more", heard_no_more),
+];
+
+fn list(world: &World, sequence: u64, who: usize) -> Revocations {
+    world.network().revoke(sequence, &[world.id(who)])
+}
+
+fn give(world: &mut World, list: &Revocations) -> Result<(), String> {
+    let command = Command::SetRevocations(list.signed().bytes().to_vec());
+    world.command(0, command).map_err(|refused| refused.to_string())
+}
+
+/// R14: a list counts if the CA signed it and no later one is held.
+fn forged_and_older_lists() -> Result<(), String> {
+    let mut world = settled(12, 1);
+    let mut forged = list(&world, 9, 5).signed().bytes().to_vec();
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    let forged = Revocations::parse(&forged, world.network().params()).map_err(|error| error.to_string())?;
+    let peer = world.linked(4)[0];
+    world.inject_frame(peer, 4, Lane::Urgent, &revocations(&forged));
+    world.run_for(s(2));
+    check(world.sees_live(4, 5), "a forged list counts")?;
+    let newer = list(&world, 9, 2);
+    give(&mut world, &newer)?;
+    world.run_for(s(2));
+    let older = list(&world, 8, 5);
+    let peer = world.linked(4)[0];
+    world.inject_frame(peer, 4, Lane::Urgent, &revocations(&older));
+    world.run_for(s(2));
+    check(world.sees(4, 2).is_some_and(|view| view.state == State::Revoked), "an older list counts")
+}
+
+/// R14: what a revoked member says is not looked at, whoever shows it.
+fn heard_no_more() -> Result<(), String> {
+    let mut world = settled(12, 1);
+    let note = world.note(2, 1, |_| {});
+    let newer = list(&world, 9, 2);
+    give(&mut world, &newer)?;
+    world.run_for(s(2));
+    let peer = world.linked(4)[0];
+    let bundle = Bundle::of(world.id(2)).certificate(world.certificate(2)).note(&note);
+    world.show(peer, 4, &[bundle]);
+    world.run_for(s(1));
+    check(world.sees(4, 2).is_some_and(|view| view.state == State::Revoked), "it is back in a view")
+}
