@@ -69,7 +69,7 @@ pub use ifrit_node::{
     ifrit_core::{action::Notice, crypto::Signature, id::MemberId, view::MemberView},
 };
 
-use ifrit_node::drive::{Runtime, Socket};
+use ifrit_node::drive::{Runtime, Socket, UdpSockRef};
 use smol::{Async, Timer, future::FutureExt, unblock};
 use std::{
     future::Future,
@@ -136,11 +136,11 @@ impl Socket for SmolSocket {
     }
 
     // The socket does not block: asking it is cheaper than a readiness that may be out of date.
-    fn try_recv(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.0.get_ref().recv_from(buffer)
+    fn try_read<T>(&self, io: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+        io(UdpSockRef::from(self.0.get_ref()))
     }
 
-    fn try_send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
-        self.0.get_ref().send_to(datagram, to).map(drop)
+    fn try_write<T>(&self, io: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+        io(UdpSockRef::from(self.0.get_ref()))
     }
 }

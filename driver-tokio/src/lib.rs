@@ -47,9 +47,9 @@ pub use ifrit_node::{
     ifrit_core::{action::Notice, crypto::Signature, id::MemberId, view::MemberView},
 };
 
-use ifrit_node::drive::{Runtime, Socket};
+use ifrit_node::drive::{Runtime, Socket, UdpSockRef};
 use std::{future::Future, io, net::SocketAddr, time::Instant};
-use tokio::{net::UdpSocket, runtime::Handle, task, time};
+use tokio::{io::Interest, net::UdpSocket, runtime::Handle, task, time};
 
 #[doc = include_str!("migration.md")]
 pub mod migration {
@@ -115,11 +115,11 @@ impl Socket for TokioSocket {
         self.0.writable().await
     }
 
-    fn try_recv(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.0.try_recv_from(buffer)
+    fn try_read<T>(&self, io: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+        self.0.try_io(Interest::READABLE, || io(UdpSockRef::from(&self.0)))
     }
 
-    fn try_send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
-        self.0.try_send_to(datagram, to).map(drop)
+    fn try_write<T>(&self, io: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+        self.0.try_io(Interest::WRITABLE, || io(UdpSockRef::from(&self.0)))
     }
 }

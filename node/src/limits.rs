@@ -149,6 +149,11 @@ pub const LANE_STREAMS_MAX: u32 = 8;
 /// Streams that a peer may open before it has used any: each of them costs 100 bytes, open or not. Whoever uses half of
 /// what it has gets twice as many, up to [`PEER_STREAMS_MAX`].
 pub const STREAMS_IDLE: u32 = 8;
+/// Streams that a peer may open which has opened [`STREAMS_TURNS`] times as many as it may have open, however few at once:
+/// it is told of new ones an eighth of this at a time.
+pub const STREAMS_BUSY: u64 = 64;
+/// See [`STREAMS_BUSY`].
+pub const STREAMS_TURNS: u64 = 4;
 /// Streams of all types that a peer may have open: the sum of what each type allows, so that none takes another's.
 pub const PEER_STREAMS_MAX: usize = REQUESTS_FROM_PEER + STREAMS_FROM_PEER + PLUMBING_STREAMS;
 /// Streams of gossip and broadcast, which open one or two each, and room for those whose type is not known yet.

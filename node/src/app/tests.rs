@@ -64,6 +64,30 @@ fn a_request_dials_and_is_answered() {
 }
 
 #[test]
+fn a_request_and_its_answer_are_two_packets() {
+    const TURNS: usize = 100;
+    let mut world = World::pair();
+    let sent = |world: &World| world.ends.values().map(|end| end.links.counters.datagrams_out).sum::<u64>();
+    let (mut before, mut turns) = (0, 0);
+    while turns < 2 * TURNS {
+        // From then on its credit is that of a link that is used.
+        if turns == TURNS {
+            before = sent(&world);
+        }
+        let request = ask(&mut world, 1, 2, b"?", LONG);
+        world.until(|world| asked(world, 2).len() > turns);
+        let token = asked(&mut world, 2)[turns].0;
+        answer(&mut world, 2, token, Ok(b"!".to_vec()));
+        world.until(|world| !ends(world, 1, request).is_empty());
+        turns += 1;
+    }
+    let packets = sent(&world) - before;
+    // New credit is told an eighth of it at a time, in a packet that is acknowledged.
+    let credit = TURNS as u64 / (STREAMS_BUSY / 8);
+    assert!(packets <= 2 * TURNS as u64 + 3 * credit, "{packets}");
+}
+
+#[test]
 fn empty_and_largest_bodies_travel_both_ways() {
     for size in [0, 1, REQUEST_MAX] {
         let mut world = World::pair();

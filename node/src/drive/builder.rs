@@ -10,7 +10,8 @@ use super::{
     keeper::Keeper,
     record::Tape,
     run::{Loop, Parts},
-    service, wire,
+    service,
+    wire::{self, Wire},
 };
 use crate::{
     app::{Failure, Pen},
@@ -251,7 +252,7 @@ impl<R: Runtime> Builder<R> {
     /// # Errors
     /// See [`StartError`]. Nothing runs then, and socket and directory are free.
     pub async fn start(self) -> Result<Client, StartError> {
-        let socket = wire::bind(self.bind).map_err(|error| StartError::bind(self.bind, error))?;
+        let (socket, state) = wire::bind(self.bind).map_err(|error| StartError::bind(self.bind, error))?;
         let socket = self.runtime.register(socket).map_err(|_| StartError::NoRuntime)?;
         let local_addr = socket.local_addr().map_err(|error| StartError::bind(self.bind, error))?;
         let addrs = advertised(self.advertise, local_addr)?;
@@ -286,7 +287,7 @@ impl<R: Runtime> Builder<R> {
         let (runtime, roles, streams) = (self.runtime, self.roles, self.streams);
         let parts = Parts {
             runtime: runtime.clone(),
-            socket,
+            wire: Wire::new(socket, state),
             node,
             clock,
             calls: received,

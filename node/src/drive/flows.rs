@@ -11,7 +11,7 @@ use super::{
     client::Call,
     handler::StreamHandler,
     stream::{Batch, CODE_TOO_LARGE, LetGo, Line, MessageStream, Side},
-    work::Work,
+    work::{Done, Work},
 };
 use crate::{
     app::{StreamError, StreamId, StreamRead},
@@ -21,7 +21,7 @@ use crate::{
     },
     node::{Node, NodeEvent},
 };
-use async_channel::{Receiver, Sender, WeakSender};
+use async_channel::{Sender, WeakSender};
 use futures_channel::oneshot;
 use ifrit_core::{id::MemberId, time::Now};
 use std::{
@@ -189,14 +189,13 @@ pub(super) struct Flows {
     /// Peers that have got room back.
     again: BTreeSet<MemberId>,
     calls: WeakSender<Call>,
-    let_go: Sender<LetGo>,
+    done: Sender<Done>,
 }
 
 impl Flows {
-    /// With where to hear of halves that were let go.
-    pub(super) fn new(handler: Option<StreamHandler>, calls: WeakSender<Call>) -> (Self, Receiver<LetGo>) {
-        let (let_go, heard) = async_channel::unbounded();
-        let flows = Self {
+    /// `done` hears of halves that were let go.
+    pub(super) fn new(handler: Option<StreamHandler>, calls: WeakSender<Call>, done: Sender<Done>) -> Self {
+        Self {
             handler,
             running: BTreeMap::new(),
             total: 0,
@@ -205,9 +204,8 @@ impl Flows {
             room: Room::default(),
             again: BTreeSet::new(),
             calls,
-            let_go,
-        };
-        (flows, heard)
+            done,
+        }
     }
 
     /// A program wants a stream.
@@ -330,7 +328,7 @@ impl Flows {
             let_go: 0,
         };
         self.all.insert(id, flow);
-        MessageStream::new(Line { id, peer, calls: self.calls.clone(), let_go: self.let_go.clone() })
+        MessageStream::new(Line { id, peer, calls: self.calls.clone(), done: self.done.clone() })
     }
 
     fn outcome(&mut self, id: StreamId, result: Result<(), StreamError>) {

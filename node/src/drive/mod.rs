@@ -40,6 +40,7 @@ pub use client::{CALLS_MAX, Client, Explained, REQUEST_TIMEOUT};
 pub use error::{ClientError, StartError, Stopped};
 pub use events::{Event, Events};
 pub use handler::{CODE_BUSY, CODE_NO_HANDLER, CODE_PANIC, CODE_TIMEOUT};
+pub use quinn_udp::UdpSockRef;
 pub use run::{LEAVE_MARGIN, STOP_LIMIT};
 pub use runtime::{Runtime, Socket};
 pub use service::Service;

@@ -1,5 +1,6 @@
 //! What a runtime has to give.
 
+use quinn_udp::UdpSockRef;
 use std::{
     future::Future,
     io,
@@ -38,15 +39,16 @@ pub trait Socket: Send + Sync + 'static {
     /// Where it is bound.
     fn local_addr(&self) -> io::Result<SocketAddr>;
 
-    /// Ends when [`Socket::try_recv`] is worth a try.
+    /// Ends when [`Socket::try_read`] is worth a try.
     fn readable(&self) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Ends when [`Socket::try_send`] is worth a try.
+    /// Ends when [`Socket::try_write`] is worth a try.
     fn writable(&self) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// One datagram, or `WouldBlock`. What does not fit `buffer` is cut off.
-    fn try_recv(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
+    /// Runs `io`, a read that does not block, on the socket, unless it is known to have nothing. After `WouldBlock`
+    /// [`Socket::readable`] waits for what comes next.
+    fn try_read<T>(&self, io: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T>;
 
-    /// Sends one datagram, or `WouldBlock`.
-    fn try_send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()>;
+    /// The same for a write and [`Socket::writable`].
+    fn try_write<T>(&self, io: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T>;
 }

@@ -1,6 +1,6 @@
 //! A message stream as a program holds it.
 
-use super::client::Call;
+use super::{client::Call, work::Done};
 use crate::{
     app::{StreamError, StreamId},
     limits::STREAM_MESSAGE_MAX,
@@ -81,7 +81,7 @@ pub(super) struct Line {
     /// Weak: a stream does not keep the member running.
     pub(super) calls: WeakSender<Call>,
     /// Has room for every half there is.
-    pub(super) let_go: Sender<LetGo>,
+    pub(super) done: Sender<Done>,
 }
 
 impl Line {
@@ -92,7 +92,7 @@ impl Line {
 
     fn let_go(&self, side: Side, code: Option<u32>) {
         // A loop that has ended has forgotten it.
-        let _ = self.let_go.try_send(LetGo { id: self.id, side, code });
+        let _ = self.done.try_send(Done::LetGo(LetGo { id: self.id, side, code }));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Runtime, Socket};
 use futures_util::FutureExt;
+use quinn_udp::UdpSockRef;
 use std::{
     future::{Future, pending},
     io,
@@ -56,11 +57,11 @@ impl Socket for NoSocket {
         match *self {}
     }
 
-    fn try_recv(&self, _buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    fn try_read<T>(&self, _io: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
         match *self {}
     }
 
-    fn try_send(&self, _datagram: &[u8], _to: SocketAddr) -> io::Result<()> {
+    fn try_write<T>(&self, _io: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
         match *self {}
     }
 }

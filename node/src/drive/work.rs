@@ -6,6 +6,7 @@ use super::{
     handler::{CODE_BUSY, CODE_NO_HANDLER, CODE_TIMEOUT, Handler, Role, Roles, StreamHandler, failure},
     keeper::Brought,
     saver::Saved,
+    stream::LetGo,
 };
 use crate::{
     app::RequestToken,
@@ -31,6 +32,8 @@ pub(super) enum Done {
     Resolved { seed: u16, addrs: Vec<SocketAddr> },
     /// The CA has answered, or has not.
     Kept(Brought),
+    /// A program has let half a stream go.
+    LetGo(LetGo),
     /// A stream's handler has returned.
     Streamed { from: MemberId },
     /// The application's answer.

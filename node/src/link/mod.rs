@@ -83,6 +83,8 @@ pub(crate) struct Links {
     /// Handshakes of others in progress.
     half_open: usize,
     dirty: VecDeque<usize>,
+    /// Links that may have something to send, each once.
+    sending: VecDeque<usize>,
     deadlines: Deadlines,
     packets: VecDeque<Packet>,
     events: VecDeque<LinkEvent>,
@@ -131,6 +133,7 @@ impl Links {
             dials_wait: false,
             half_open: 0,
             dirty: VecDeque::new(),
+            sending: VecDeque::new(),
             deadlines: Deadlines::default(),
             packets: VecDeque::new(),
             events: VecDeque::new(),
@@ -222,7 +225,7 @@ impl Links {
         true
     }
 
-    /// The next UDP datagram to send. Call [`Links::work`] until it says false, too.
+    /// The next UDP datagram to send. Call [`Links::work`] and [`Links::transmit`] until they say false, too.
     pub(crate) fn next_packet(&mut self) -> Option<Packet> {
         self.packets.pop_front()
     }
@@ -425,11 +428,21 @@ impl Links {
         (link.stage == Stage::Up).then_some(slot)
     }
 
+    /// Something has happened to a link.
     fn mark(&mut self, slot: usize) {
         if let Some(Some(link)) = self.slots.get_mut(slot)
             && !std::mem::replace(&mut link.dirty, true)
         {
             self.dirty.push_back(slot);
+        }
+    }
+
+    /// A link may have something to send.
+    fn mark_sender(&mut self, slot: usize) {
+        if let Some(Some(link)) = self.slots.get_mut(slot)
+            && !std::mem::replace(&mut link.sends, true)
+        {
+            self.sending.push_back(slot);
         }
     }
 

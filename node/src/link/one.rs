@@ -71,7 +71,11 @@ pub(super) struct Link {
     pub(super) lanes_in: [Option<LaneIn>; 3],
     /// Streams of lanes whose first byte has not arrived. As many as the peer may open, at most.
     unnamed: Vec<StreamId>,
+    /// Streams that the peer has opened and that were wanted, over its whole life.
+    pub(super) opened: u64,
     pub(super) dirty: bool,
+    /// Whether it is in the line of those that may have something to send.
+    pub(super) sends: bool,
     /// Under which deadline it stands in the set.
     pub(super) deadline: Option<Instant>,
     hole: Option<Hole>,
@@ -107,7 +111,9 @@ impl Link {
             lanes_out: Default::default(),
             lanes_in: Default::default(),
             unnamed: Vec::new(),
+            opened: 0,
             dirty: false,
+            sends: false,
             deadline: None,
             hole,
             #[cfg(test)]

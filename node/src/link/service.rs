@@ -3,7 +3,7 @@
 use super::{Close, Frame, Link, LinkEvent, LinkKey, Links, Stage, StreamKey, lane::Broken, one::Side};
 use crate::{limits::*, offenders::Offence};
 use bytes::Bytes;
-use ifrit_core::event::Lane;
+use ifrit_core::{event::Lane, time::Now};
 use quinn_proto::{ConnectionError, Dir, Event, Incoming, StreamEvent};
 use std::{
     cmp::Reverse,
@@ -14,27 +14,41 @@ use std::{
 };
 
 impl Links {
-    /// The order in which quinn-proto wants to be drained, and our own work on the way.
+    /// Takes what a link has to say, and does our own work on it. What that gives to send waits for [`Links::transmit`]:
+    /// the answer to what has come then travels with its acknowledgement, in one packet.
     pub(super) fn service(&mut self, slot: usize, at: Instant) {
-        self.transmit(slot, at);
+        self.drain(slot, at);
+        self.lanes(slot, at);
+        self.mark_sender(slot);
+    }
+
+    /// Events of a link, and whatever else it may have after any call.
+    fn drain(&mut self, slot: usize, at: Instant) {
         self.endpoint_events(slot);
         while let Some(event) = self.with(slot, |link| link.conn.poll()).flatten() {
             self.on_event(slot, at, event);
         }
-        self.lanes(slot, at);
-        self.transmit(slot, at);
-        self.settle(slot);
     }
 
-    fn transmit(&mut self, slot: usize, at: Instant) {
+    /// Sends what one link has to send; false if there is none. One with more goes to the end of the line.
+    pub(crate) fn transmit(&mut self, now: Now) -> bool {
+        let at = self.tick(now);
+        let Some(slot) = self.sending.pop_front() else { return false };
+        let Some(link) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return true };
+        link.sends = false;
         for _ in 0..BATCHES_PER_SERVICE {
             let mut buf = Vec::new();
             match self.with(slot, |link| link.transmit(at, &mut buf)).flatten() {
                 Some(transmit) => self.push_packet(&transmit, buf),
-                None => return,
+                None => {
+                    self.drain(slot, at);
+                    self.settle(slot);
+                    return true;
+                }
             }
         }
-        self.mark(slot);
+        self.mark_sender(slot);
+        true
     }
 
     fn endpoint_events(&mut self, slot: usize) {
@@ -165,7 +179,7 @@ impl Links {
         let (stage, from) = (link.stage, link.member?);
         let read = self.with(key.slot, |link| link.next_frame(lane))?;
         // Reading may allow the peer to send more, which it must be told.
-        self.mark(key.slot);
+        self.mark_sender(key.slot);
         match read {
             Ok(Some(bytes)) => {
                 self.counters.frames_in += 1;

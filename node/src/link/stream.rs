@@ -1,7 +1,7 @@
 //! Streams of the application: bidirectional, pulled by who reads them.
 
 use super::{Close, LinkEvent, LinkKey, Links};
-use crate::limits::{KEEP_ALIVE, PEER_STREAMS_MAX};
+use crate::limits::{KEEP_ALIVE, PEER_STREAMS_MAX, STREAMS_BUSY, STREAMS_TURNS};
 use ifrit_core::{id::MemberId, time::Now};
 use quinn_proto::{Chunks, Dir, ReadError, StreamId, VarInt, WriteError};
 use std::ops::RangeInclusive;
@@ -112,7 +112,7 @@ impl Links {
         if self.get_mut(key.link).is_none() {
             return Read::Reset(Reset::Dropped);
         }
-        self.mark(key.link.slot);
+        self.mark_sender(key.link.slot);
         let read = self.with(key.link.slot, |link| {
             let mut stream = link.conn.recv_stream(key.id);
             let Ok(mut chunks) = stream.read(true) else { return Read::Reset(Reset::Dropped) };
@@ -135,7 +135,7 @@ impl Links {
         if self.get_mut(key.link).is_none() {
             return Err(Reset::Dropped);
         }
-        self.mark(key.link.slot);
+        self.mark_sender(key.link.slot);
         let written = self.with(key.link.slot, |link| match link.conn.send_stream(key.id).write(bytes) {
             Ok(written) => Ok(written),
             Err(WriteError::Blocked) => Ok(0),
@@ -167,16 +167,19 @@ impl Links {
         self.stop(key, why);
     }
 
-    /// Gives the peer of a link more credit if it uses half of what it has: each stream that it may open costs memory,
-    /// open or not.
+    /// A stream that the peer of a link has opened is wanted. It gets more credit if it uses half of what it has, or, up to
+    /// [`STREAMS_BUSY`], has used it many times over: each stream that it may open costs memory, open or not, and telling it
+    /// of each new one would cost packets.
     pub(crate) fn give_credit(&mut self, link: LinkKey) {
         if self.get_mut(link).is_some() {
-            self.mark(link.slot);
+            self.mark_sender(link.slot);
             self.with(link.slot, |link| {
                 let credit = link.conn.max_concurrent_streams(Dir::Bi);
                 let open = link.conn.streams().remote_open_streams(Dir::Bi);
                 let more = (2 * credit).min(PEER_STREAMS_MAX as u64);
-                if open * 2 >= credit && more > credit {
+                link.opened += 1;
+                let busy = credit < STREAMS_BUSY && link.opened > STREAMS_TURNS * credit;
+                if (open * 2 >= credit || busy) && more > credit {
                     let more = VarInt::from_u64(more).expect("a few thousand");
                     link.conn.set_max_concurrent_streams(Dir::Bi, more);
                 }
@@ -187,7 +190,7 @@ impl Links {
     /// Allows the peer of a link so many bytes that are not read yet, of all streams.
     pub(crate) fn widen(&mut self, link: LinkKey, window: u64) {
         if self.get_mut(link).is_some() {
-            self.mark(link.slot);
+            self.mark_sender(link.slot);
             let window = VarInt::from_u64(window).unwrap_or(VarInt::MAX);
             self.with(link.slot, |link| link.conn.set_receive_window(window));
         }
@@ -200,7 +203,7 @@ impl Links {
             && entry.keep_alive.is_some() != wanted
         {
             entry.keep_alive = wanted.then(|| at + KEEP_ALIVE);
-            self.mark(link.slot);
+            self.mark_sender(link.slot);
         }
     }
 
@@ -221,7 +224,7 @@ impl Links {
 
     fn on_key(&mut self, key: StreamKey, f: impl FnOnce(&mut super::Link, StreamId)) {
         if self.get_mut(key.link).is_some() {
-            self.mark(key.link.slot);
+            self.mark_sender(key.link.slot);
             self.with(key.link.slot, |link| f(link, key.id));
         }
     }

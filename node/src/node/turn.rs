@@ -96,9 +96,13 @@ impl Node {
             return true;
         }
         if self.stopped {
-            return self.links.next_event().is_some();
+            return self.links.next_event().is_some() || self.links.transmit(now);
         }
-        self.link_event(now) || self.drain(now) || (!self.held && self.streams(now))
+        self.link_event(now)
+            || self.drain(now)
+            || (!self.held && self.streams(now))
+            // Last, so that one packet takes all that the turn has given.
+            || self.links.transmit(now)
     }
 
     /// When to be woken, and for what.

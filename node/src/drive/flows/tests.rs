@@ -26,8 +26,8 @@ impl Reader {
             async {}
         });
         let (calls, _) = async_channel::bounded(1);
-        let (flows, _) = Flows::new(Some(handler), calls.downgrade());
         let (work, _) = Work::new(AtOnce);
+        let flows = Flows::new(Some(handler), calls.downgrade(), work.done.clone());
         let (asked, seen, content) = (BTreeMap::new(), Vec::new(), Vec::new());
         Self { flows, work, asked, seen, is_content: false, content }
     }

@@ -313,7 +313,7 @@ impl World {
         let mut sent = Vec::new();
         for (n, end) in &mut self.ends {
             loop {
-                let mut busy = end.links.work(now);
+                let mut busy = end.links.work(now) || end.links.transmit(now);
                 while let Some(packet) = end.links.next_packet() {
                     sent.push((*n, packet));
                     busy = true;
