@@ -51,6 +51,8 @@ pub(crate) struct Gossip {
     /// Links with wants, and links with a walk; others may be among them for a while. Looking at all links at each event
     /// costs more than all else.
     pub(crate) wanting: BTreeSet<MemberId>,
+    /// Since they were looked at, something more is wanted, or somebody may be asked more.
+    pub(crate) askable: bool,
     pub(crate) walking: BTreeSet<MemberId>,
 }
 
@@ -294,7 +296,10 @@ impl Member {
 
     /// Whether it has a link, answered the last ping of ours, and nobody accuses it.
     fn is_well(&self, id: &MemberId) -> bool {
-        let accused = || self.state.roster.ix(id).is_some_and(|ix| self.state.is_accused(ix));
+        let accused = || {
+            self.state.charged().next().is_some()
+                && self.state.roster.ix(id).is_some_and(|ix| self.state.is_accused(ix))
+        };
         self.links.contains_key(id) && !self.monitor.is_silent(id) && !accused()
     }
 
@@ -302,8 +307,9 @@ impl Member {
     fn some_neighbours(&mut self, but: Option<MemberId>) -> Vec<MemberId> {
         let linked = |id: &&MemberId| self.links.contains_key(*id) && Some(**id) != but;
         let mut all: Vec<MemberId> = self.monitor.neighbours.iter().filter(linked).copied().collect();
-        if all.iter().filter(|id| self.is_well(id)).count() >= self.state.params.fan_out {
-            all.retain(|id| self.is_well(id));
+        let well: Vec<MemberId> = all.iter().filter(|id| self.is_well(id)).copied().collect();
+        if well.len() >= self.state.params.fan_out {
+            all = well;
         }
         if all.is_empty() {
             // Before it is joined a member has contacts only.
@@ -344,11 +350,12 @@ impl Member {
     }
 
     pub(crate) fn summaries<'a>(&self, ids: impl Iterator<Item = &'a MemberId>) -> Vec<Summary> {
-        let summary = |id: &MemberId| {
-            let ix = self.state.roster.ix(id)?;
-            Some(Summary::new(id, &self.state.leaf_hash(ix)))
-        };
-        ids.filter_map(summary).collect()
+        ids.filter_map(|id| self.state.roster.ix(id)).map(|ix| self.summary(ix)).collect()
+    }
+
+    /// What is held of a member.
+    pub(crate) fn summary(&self, ix: Ix) -> Summary {
+        Summary::new(&self.state.id(ix), &self.state.leaf(ix))
     }
 
     // ---- what is pulled -------------------------------------------------------------------------------------------
@@ -378,7 +385,7 @@ impl Member {
         }
         let held = self.state.roster.by_brief(&summary.id);
         let want = match held {
-            Some(ix) if Summary::new(&self.state.id(ix), &self.state.leaf_hash(ix)) == *summary => return,
+            Some(ix) if self.summary(ix) == *summary => return,
             Some(ix) => self.want_newer(ix),
             None => Want::stranger(summary.id, true),
         };

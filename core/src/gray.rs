@@ -27,12 +27,17 @@ use crate::{
     greet::MINOR,
     id::MemberId,
     limits::{DEAF_ROUNDS, EAR_NEIGHBOURS_MIN, STRAIN_REPORT_MAX_AGE, STRAIN_REPORTS_MIN, STRAIN_SHARED_MIN},
+    links::Link,
     member::Member,
+    monitor::Monitor,
     outbox::Out,
     time::{Mono, Now},
     wire::Datagram,
 };
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use core::time::Duration;
 
 /// The strain byte of a member that does not know.
@@ -64,21 +69,24 @@ impl Strain {
         }
     }
 
-    /// More than half, and over twice the neighbours' median.
-    fn is_over(self, median: Option<u8>) -> bool {
+    /// More than half, and over twice the neighbours' median, which is asked for only then: it costs a look at all of them.
+    fn is_over(self, median: impl FnOnce() -> Option<u8>) -> bool {
         let known = self.byte() != UNKNOWN;
         let twice = |median: u8| self.late * 100 > 2 * u32::from(median) * self.decided();
-        (known && self.late * 2 > self.decided() && median.is_some_and(twice)) || planted!(GrayEasily)
+        (known && self.late * 2 > self.decided() && median().is_some_and(twice)) || planted!(GrayEasily)
     }
 
     /// More than half answer in time; or as many as can be, where all have trouble.
     ///
     /// Of more than half liars would have to be the other half: with more asked for, a few that answer others only would keep
     /// a member gray for ever, which watches them and may accuse nobody.
-    fn is_good(self, median: Option<u8>) -> bool {
-        let shared = median.is_some_and(|median| median >= STRAIN_SHARED_MIN);
-        let as_others = shared && self.decided() * 2 >= self.watched && !self.is_over(median);
-        self.watched > 0 && (self.answered * 2 > self.watched || as_others)
+    fn is_good(self, median: impl FnOnce() -> Option<u8>) -> bool {
+        let as_others = || {
+            let median = median();
+            let shared = median.is_some_and(|median| median >= STRAIN_SHARED_MIN);
+            shared && self.decided() * 2 >= self.watched && !self.is_over(|| median)
+        };
+        self.watched > 0 && (self.answered * 2 > self.watched || as_others())
     }
 }
 
@@ -148,7 +156,14 @@ impl Gray {
     }
 
     /// Looks at its own links; `true` if gray was set or cleared.
-    fn judge(&mut self, own: Strain, median: Option<u8>, epoch: u64, after: Duration, now: Mono) -> bool {
+    fn judge(
+        &mut self,
+        own: Strain,
+        median: impl FnOnce() -> Option<u8>,
+        epoch: u64,
+        after: Duration,
+        now: Mono,
+    ) -> bool {
         if self.is_gray {
             let since = *self.good.get_or_insert(now);
             if !own.is_good(median) {
@@ -198,8 +213,9 @@ impl Member {
         if !self.gray.is_gray && self.gray.accused.is_none() {
             return;
         }
-        let (own, median) = (self.monitor.strain(), self.neighbours_strain(now));
-        if self.gray.judge(own, median, self.own.epoch, self.state.params.gray_after, now) {
+        let Self { gray, monitor, links, .. } = self;
+        let median = || neighbours_strain(monitor, links, now);
+        if gray.judge(monitor.strain(), median, self.own.epoch, self.state.params.gray_after, now) {
             self.own.gray = self.gray.is_gray;
             self.counters.grays += u64::from(self.own.gray);
             self.own.mark_stale();
@@ -207,17 +223,6 @@ impl Member {
             // What it held back, it owes when it is back.
             self.state.touch_all();
         }
-    }
-
-    /// The median of what ring neighbours last said of their own strain; none from fewer than 3.
-    fn neighbours_strain(&self, now: Mono) -> Option<u8> {
-        let fresh = |id: &MemberId| {
-            let (strain, at) = self.links.get(id)?.strain?;
-            (now.since(at) <= STRAIN_REPORT_MAX_AGE).then_some(strain)
-        };
-        let mut strains: Vec<u8> = self.monitor.neighbours.iter().filter_map(fresh).collect();
-        let middle = strains.len() / 2;
-        (strains.len() >= STRAIN_REPORTS_MIN).then(|| *strains.select_nth_unstable(middle).1)
     }
 
     /// A ring neighbour says how its own pings do.
@@ -236,10 +241,11 @@ impl Member {
             self.gray.on_accused(self.own.epoch, now.mono);
         }
         let late = accused && self.monitor.is_any_late();
-        let common = self.neighbours_strain(now.mono).is_some_and(|median| median >= STRAIN_SHARED_MIN);
         let ear = self.gray.ear.take();
-        let speaks = self.own.leaving || self.gray.is_gray || !self.contacts.joined() || common;
-        if speaks || (ear.is_none() && !late) {
+        let median = || neighbours_strain(&self.monitor, &self.links, now.mono);
+        let common = || median().is_some_and(|median| median >= STRAIN_SHARED_MIN);
+        let speaks = || self.own.leaving || self.gray.is_gray || !self.contacts.joined() || common();
+        if (ear.is_none() && !late) || speaks() {
             return self.recover(ear.and_then(|ear| ear.deaf));
         }
         let deaf = match ear {
@@ -307,6 +313,17 @@ impl Member {
     }
 }
 
+/// The median of what ring neighbours last said of their own strain; none from fewer than 3.
+fn neighbours_strain(monitor: &Monitor, links: &BTreeMap<MemberId, Link>, now: Mono) -> Option<u8> {
+    let fresh = |id: &MemberId| {
+        let (strain, at) = links.get(id)?.strain?;
+        (now.since(at) <= STRAIN_REPORT_MAX_AGE).then_some(strain)
+    };
+    let mut strains: Vec<u8> = monitor.neighbours.iter().filter_map(fresh).collect();
+    let middle = strains.len() / 2;
+    (strains.len() >= STRAIN_REPORTS_MIN).then(|| *strains.select_nth_unstable(middle).1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,7 +338,7 @@ mod tests {
 
     /// Judges once a second; the seconds at which something changed.
     fn judge(gray: &mut Gray, own: Strain, median: Option<u8>, seconds: core::ops::Range<u64>) -> Vec<u64> {
-        seconds.filter(|now| gray.judge(own, median, 1, AFTER, at(*now))).collect()
+        seconds.filter(|now| gray.judge(own, || median, 1, AFTER, at(*now))).collect()
     }
 
     #[test]
@@ -388,8 +405,11 @@ mod tests {
     #[test]
     fn r8_good_pings_are_more_than_half_or_no_worse_than_the_neighbours() {
         let strain = |answered, late| Strain { watched: 20, answered, late };
-        assert!(strain(11, 9).is_good(None) && !strain(10, 1).is_good(Some(0)));
-        assert!(!strain(5, 15).is_good(Some(0)) && strain(5, 15).is_good(Some(60)), "trouble that all share");
-        assert!(!Strain::default().is_good(None), "of nobody nothing is known");
+        assert!(strain(11, 9).is_good(|| None) && !strain(10, 1).is_good(|| Some(0)));
+        assert!(
+            !strain(5, 15).is_good(|| Some(0)) && strain(5, 15).is_good(|| Some(60)),
+            "trouble that all share"
+        );
+        assert!(!Strain::default().is_good(|| None), "of nobody nothing is known");
     }
 }

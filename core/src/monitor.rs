@@ -125,8 +125,8 @@ pub(crate) struct Monitor {
     pub(crate) successors: BTreeSet<MemberId>,
     /// The successors changed since links to them were looked at.
     pub(crate) is_new: bool,
-    /// All that the last look along the rings met: while none of them changes, it would show the same again.
-    met: BTreeSet<Ix>,
+    /// All that the last look along the rings met, sorted: while none of them changes, it would show the same again.
+    met: Vec<Ix>,
 }
 
 /// What a look along the rings shows.
@@ -135,9 +135,10 @@ struct Sight {
     /// Rings on which each is watched, and whether it stands behind one that is accused or out.
     wanted: BTreeMap<Ix, (Mask, bool)>,
     duty: Vec<(Ix, u8)>,
-    neighbours: BTreeSet<MemberId>,
-    successors: BTreeSet<MemberId>,
-    met: BTreeSet<Ix>,
+    /// Sorted, once the look is over.
+    neighbours: Vec<Ix>,
+    successors: Vec<Ix>,
+    met: Vec<Ix>,
 }
 
 impl Monitor {
@@ -150,7 +151,7 @@ impl Monitor {
             neighbours: BTreeSet::new(),
             successors: BTreeSet::new(),
             is_new: true,
-            met: BTreeSet::new(),
+            met: Vec::new(),
         }
     }
 
@@ -165,7 +166,9 @@ impl Monitor {
     /// Costs k short walks along the rings.
     pub(crate) fn retarget(&mut self, state: &State, me: &MemberId, now: Now) -> Vec<(Ix, u8)> {
         let sight = look(state, me);
-        (self.neighbours, self.successors, self.met) = (sight.neighbours, sight.successors, sight.met);
+        self.neighbours = sight.neighbours.iter().map(|ix| state.id(*ix)).collect();
+        self.successors = sight.successors.iter().map(|ix| state.id(*ix)).collect();
+        self.met = sight.met;
         self.is_new = true;
         self.watch(state, &sight.wanted, now);
         sight.duty
@@ -180,8 +183,11 @@ impl Monitor {
                 (watch.rings, watch.enabled, watch.epoch) == (*rings, note.mask(), note.epoch())
             })
         };
-        sight.neighbours == self.neighbours
-            && sight.successors == self.successors
+        let same = |sight: &[Ix], held: &BTreeSet<MemberId>| {
+            sight.len() == held.len() && sight.iter().all(|ix| held.contains(&state.id(*ix)))
+        };
+        same(&sight.neighbours, &self.neighbours)
+            && same(&sight.successors, &self.successors)
             && sight.wanted.len() == self.watched.len()
             && sight.wanted.iter().all(watched)
     }
@@ -212,7 +218,7 @@ impl Monitor {
                 trip: RoundTrip::default(),
             };
             let watch = self.watched.entry(id).or_insert_with(fresh);
-            self.queue.remove(&(watch.at(), id));
+            let before = watch.at();
             watch.gray = note.gray();
             if watch.epoch != note.epoch() {
                 (watch.epoch, watch.misses) = (note.epoch(), 0);
@@ -223,6 +229,9 @@ impl Monitor {
             if (watch.rings, watch.enabled) != (rings, enabled) {
                 (watch.rings, watch.enabled) = (rings, enabled);
                 watch.next = watch.next.min(turn());
+            }
+            if watch.at() != before {
+                self.queue.remove(&(before, id));
             }
             self.queue.insert((watch.at(), id));
         }
@@ -435,7 +444,7 @@ fn look(state: &State, me: &MemberId) -> Sight {
     for ring in 0..state.params.rings {
         let (mut behind, mut closest) = (false, true);
         for ix in state.rings.successors(&state.roster, ring, me) {
-            sight.met.insert(ix);
+            sight.met.push(ix);
             let mut want = || {
                 let entry = sight.wanted.entry(ix).or_default();
                 entry.0.enable(ring);
@@ -450,12 +459,12 @@ fn look(state: &State, me: &MemberId) -> Sight {
                     want();
                 }
                 if is_gray(state, ix) {
-                    sight.neighbours.insert(state.id(ix)); // still gossiped with (R8)
+                    sight.neighbours.push(ix); // still gossiped with (R8)
                 }
                 behind = true;
                 continue;
             }
-            sight.successors.insert(state.id(ix));
+            sight.successors.push(ix);
             if state.roster[ix].note.mask().enabled(ring) {
                 want();
             }
@@ -467,11 +476,11 @@ fn look(state: &State, me: &MemberId) -> Sight {
             (behind, closest) = (true, false);
         }
         for ix in state.rings.predecessors(&state.roster, ring, me) {
-            sight.met.insert(ix);
+            sight.met.push(ix);
             if state.is_out(ix) && !is_gray(state, ix) {
                 continue;
             }
-            sight.neighbours.insert(state.id(ix));
+            sight.neighbours.push(ix);
             if state.is_out(ix) {
                 continue;
             }
@@ -481,6 +490,10 @@ fn look(state: &State, me: &MemberId) -> Sight {
         }
     }
     sight.neighbours.extend(sight.successors.iter().copied());
+    for list in [&mut sight.neighbours, &mut sight.successors, &mut sight.met] {
+        list.sort_unstable();
+        list.dedup();
+    }
     sight
 }
 

@@ -8,7 +8,7 @@ use crate::{
     member::Member,
     pack::pack,
     time::Mono,
-    wire::{Brief, Frame, Summary, Want, brief},
+    wire::{Brief, Frame, Want, brief},
 };
 use alloc::vec::Vec;
 
@@ -37,19 +37,23 @@ impl Member {
         {
             link.wants.push_back((want, leaf));
             self.gossip.wanting.insert(*from);
+            self.gossip.askable = true;
         }
     }
 
     /// Whether what was wanted has come from elsewhere: what was shown is held, or a stranger is none any more.
     pub(crate) fn has_come(&self, want: &Want, leaf: Option<Brief>) -> bool {
-        self.state.roster.by_brief(&want.id).is_some_and(|ix| {
-            let held = || Summary::new(&self.state.id(ix), &self.state.leaf_hash(ix)).leaf;
-            leaf.map_or(want.certificate, |leaf| leaf == held())
-        })
+        self.state
+            .roster
+            .by_brief(&want.id)
+            .is_some_and(|ix| leaf.map_or(want.certificate, |leaf| leaf == self.summary(ix).leaf))
     }
 
     /// Sends the requests for which there is room.
     pub(crate) fn flush_wants(&mut self, now: Mono) {
+        if !core::mem::take(&mut self.gossip.askable) {
+            return;
+        }
         let links = &self.links;
         self.gossip.wanting.retain(|id| links.get(id).is_some_and(|link| !link.wants.is_empty()));
         let ready: Vec<MemberId> =
@@ -95,6 +99,7 @@ impl Member {
         }
         if let Some(link) = self.links.get_mut(from) {
             link.asked = link.asked.saturating_sub(1);
+            self.gossip.askable = true;
             if !self.contacts.joined() && link.asked == 0 && link.wants.is_empty() {
                 self.contacts.wake(now); // perhaps that was the last that it lacked
             }
@@ -147,6 +152,7 @@ impl Member {
             let Some(pull) = self.gossip.pulls.remove(&id) else { continue };
             if let Some(link) = self.links.get_mut(&pull.from) {
                 link.asked = link.asked.saturating_sub(1);
+                self.gossip.askable = true;
             }
             self.ask_another(pull, now);
         }

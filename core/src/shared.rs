@@ -82,7 +82,7 @@ impl Shared {
             }
         }
         state.enter(since);
-        state.trie.settle(&state.roster);
+        state.settle_trie();
         state.notices.clear();
         Self { state: Arc::new(state), ..self.clone() }
     }

@@ -46,7 +46,7 @@ impl Member {
         mark!(R13Walk);
         self.counters.walks += 1;
         self.show_list(peer);
-        self.state.trie.settle(&self.state.roster);
+        self.state.settle_trie();
         let nodes = alloc::vec![(Prefix::ROOT, self.state.trie.root().into())];
         self.send(peer, Lane::Walk, Frame::Ask(Ask { nodes }).encode());
     }
@@ -59,7 +59,7 @@ impl Member {
         if self.is_spent(&from, self.now.mono) {
             return;
         }
-        self.state.trie.settle(&self.state.roster);
+        self.state.settle_trie();
         let differs = |(prefix, root): &(Prefix, ShortHash)| {
             *prefix == Prefix::ROOT && *root != ShortHash::from(self.state.trie.root())
         };
@@ -82,7 +82,7 @@ impl Member {
             (link.walk, link.next_walk) = (None, link.next_walk.max(pause));
             return;
         }
-        self.state.trie.settle(&self.state.roster);
+        self.state.settle_trie();
         let differences = compare(&self.state.trie, &self.state.roster, tell);
         let mut mine = Vec::new();
         for id in &differences.members {

@@ -60,6 +60,8 @@ pub(crate) struct State {
     newcomers: Vec<Ix>,
     /// Cases to judge again.
     dirty: BTreeSet<Ix>,
+    /// Whose leaf in the trie is to be hashed anew: once for all that a turn changes.
+    leaves: BTreeSet<Ix>,
     /// The last derivation's rank (R2).
     rank: u64,
     /// Some Down member may have lost its support.
@@ -109,6 +111,7 @@ impl State {
             timers: BTreeSet::new(),
             newcomers: Vec::new(),
             dirty: BTreeSet::new(),
+            leaves: BTreeSet::new(),
             rank: 0,
             shaken: false,
             frozen: (!planted!(AgesBeforeJoin)).then_some(now),
@@ -231,7 +234,7 @@ impl State {
         self.untils.insert((until, ix));
         (peer.until, peer.certificate) = (until, certificate);
         (peer.known, peer.renewed) = (now.mono, true);
-        self.leaf(ix);
+        self.leaves.insert(ix);
     }
 
     /// R9: the lease is judged by the wall clock on arrival, then counted down on the monotonic one.
@@ -259,7 +262,7 @@ impl State {
         self.untils.insert((until, ix));
         self.live += usize::from(!standing.is_out());
         self.touch_all(); // it is on the rings now
-        self.leaf(ix);
+        self.leaves.insert(ix);
         match standing {
             Standing::Live => self.notices.push(Notice::Up { member: id, epoch }),
             Standing::Gray => self.notices.push(Notice::Gray { member: id }),
@@ -323,7 +326,7 @@ impl State {
         }
         self.dirty.insert(ix);
         self.touch(ix); // the mask decides who watches whom
-        self.leaf(ix);
+        self.leaves.insert(ix);
         let adopted = match (was.is_out(), standing.is_out()) {
             (true, false) => Adopted::Up,
             (_, false) if accused => Adopted::Rebutted,
@@ -392,18 +395,22 @@ impl State {
             return;
         }
         let me = self.roster[ix].certificate.id;
+        let mut nearer = Vec::new();
         for ring in 0..self.params.rings {
+            // An accuser that is met on the way, or is this member, does not reach over it.
+            nearer.clear();
+            nearer.push(ix);
             for next in self.rings.successors(&self.roster, ring, &me) {
-                if let Some(slot) = self.cases.get_mut(&next).and_then(|case| case.slot_mut(ring)) {
-                    let accused = &self.roster[next].certificate.id;
-                    if self.rings.is_closer(ring, accused, &me, &slot.accusation.accuser) {
-                        slot.open = true;
-                        self.dirty.insert(next);
-                    }
+                if let Some(slot) = self.cases.get_mut(&next).and_then(|case| case.slot_mut(ring))
+                    && !nearer.iter().rev().any(|met| *met == slot.accuser)
+                {
+                    slot.open = true;
+                    self.dirty.insert(next);
                 }
                 if !self.is_out(next) {
                     break;
                 }
+                nearer.push(next);
             }
         }
     }
@@ -447,7 +454,7 @@ impl State {
 
     /// The view's digest: records and revocation list.
     pub(crate) fn settle_digest(&mut self) -> Hash {
-        let root = self.trie.settle(&self.roster);
+        let root = self.settle_trie();
         self.revoked.as_ref().map_or(root, |list| crypto::hash(HASH_VIEW, &[&root, list.hash()]))
     }
 
@@ -467,17 +474,35 @@ impl State {
         self.dirty.extend(fallen.iter().copied());
         self.dirty.remove(&ix);
         self.rings.remove(&self.roster, ix);
+        self.leaves.remove(&ix);
         self.trie.set(&self.roster, ix, None);
         self.live -= usize::from(!self.roster[ix].standing.is_out());
         self.roster.remove(ix);
         self.touch_all();
         self.notices.push(why);
-        fallen.into_iter().for_each(|accused| self.leaf(accused));
+        self.leaves.extend(fallen);
         self.settle(now);
     }
 
-    /// The hash that the trie holds of a member (R13): no ages.
-    pub(crate) fn leaf_hash(&self, ix: Ix) -> Hash {
+    /// Hashes the leaves that changed, and the trie over them; gives its root.
+    pub(crate) fn settle_trie(&mut self) -> Hash {
+        for ix in core::mem::take(&mut self.leaves) {
+            let leaf = self.leaf_hash(ix);
+            self.trie.set(&self.roster, ix, Some(leaf));
+        }
+        self.trie.settle(&self.roster)
+    }
+
+    /// The hash that the trie holds of a member, or will after [`State::settle_trie`].
+    pub(crate) fn leaf(&self, ix: Ix) -> Hash {
+        let settled = self.trie.leaf(&self.roster, &self.roster[ix].certificate.id);
+        let leaf = settled.filter(|_| !self.leaves.contains(&ix)).copied();
+        debug_assert!(leaf.is_none_or(|leaf| leaf == self.leaf_hash(ix)), "a leaf changed unnoticed");
+        leaf.unwrap_or_else(|| self.leaf_hash(ix))
+    }
+
+    /// Of certificate, note and valid accusations (R13): no ages.
+    fn leaf_hash(&self, ix: Ix) -> Hash {
         let peer = &self.roster[ix];
         let mut parts: Vec<&[u8]> =
             alloc::vec![&peer.certificate.id.0, &peer.certificate.hash, peer.note.hash()];
@@ -486,11 +511,6 @@ impl State {
             parts.extend(valid.map(|slot| &slot.accusation.hash()[..]));
         }
         crypto::hash(HASH_LEAF, &parts)
-    }
-
-    fn leaf(&mut self, ix: Ix) {
-        let leaf = self.leaf_hash(ix);
-        self.trie.set(&self.roster, ix, Some(leaf));
     }
 
     /// The next moment at which something here changes by time alone.

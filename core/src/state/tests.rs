@@ -125,7 +125,7 @@ fn fire_all(state: &mut State, at: Now) {
 type Shown = (crate::crypto::Hash, BTreeMap<MemberId, (bool, bool)>);
 
 fn shown(state: &mut State) -> Shown {
-    let root = state.trie.settle(&state.roster);
+    let root = state.settle_trie();
     let stands =
         state.roster.iter().map(|(id, ix)| (*id, (state.is_out(ix), state.is_accused(ix)))).collect();
     (root, stands)
@@ -241,10 +241,10 @@ fn r1_a_merely_accused_member_is_not_skipped() {
     state.accuse(accuse(&network, far, near, 0, 1), now(1).mono);
     assert!(state.is_accused(ix(&state, near)));
     // Parked: held and pushed, but neither valid nor hashed.
-    let root = state.trie.settle(&state.roster);
+    let root = state.settle_trie();
     state.accuse(accuse(&network, far, 0, 0, 1), now(1).mono);
     assert!(!state.is_accused(ix(&state, 0)));
-    assert_eq!(state.trie.settle(&state.roster), root);
+    assert_eq!(state.settle_trie(), root);
     assert_eq!(state.pushes.len(), 2);
     // It is taken up when what stands between is out.
     let later = now(1 + 2 * u64::from(network.delta_ms));

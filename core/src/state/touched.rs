@@ -1,7 +1,7 @@
 //! Whose standing changed: whom to watch follows from few members, so most changes need no new look along the rings.
 
 use super::Ix;
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 
 /// More are all: a bound on memory, and by then somebody near is among them.
 const SOME_MAX: usize = 256;
@@ -29,8 +29,8 @@ impl Touched {
         }
     }
 
-    /// Whether one of `members` may have changed.
-    pub(crate) fn any_of(&self, members: &BTreeSet<Ix>) -> bool {
-        self.all || self.some.iter().any(|ix| members.contains(ix))
+    /// Whether one of `members`, which are sorted, may have changed.
+    pub(crate) fn any_of(&self, members: &[Ix]) -> bool {
+        self.all || self.some.iter().any(|ix| members.binary_search(ix).is_ok())
     }
 }

@@ -53,16 +53,16 @@ impl State {
         if matches!(peer.standing, Standing::Left | Standing::Gray) {
             return Consider::NotAccusable;
         }
-        if self.roster.ix(&accusation.accuser).is_none() {
+        let Some(accuser) = self.roster.ix(&accusation.accuser) else {
             mark!(R1UnknownAccuser);
             return Consider::UnknownAccuser;
-        }
+        };
         if let Some(held) = self.cases.get(&accused).and_then(|case| case.slot(accusation.ring))
             && let Some(no) = self.not_better(accusation, &held.accusation)
         {
             return no;
         }
-        if self.between(accusation).all(|ix| self.is_out(ix) || self.is_accused(ix)) {
+        if self.over(accusation.ring, accuser, accused).all(|ix| self.is_out(ix) || self.is_accused(ix)) {
             Consider::Fresh
         } else {
             mark!(R1Blocked);
@@ -79,11 +79,23 @@ impl State {
         (!closer && !planted!(LastAccuser)).then_some(Consider::Farther)
     }
 
-    /// Members strictly between accuser and accused.
+    /// Members strictly between accuser and accused, who may be known or not.
     fn between<'a>(&'a self, accusation: &'a Accusation) -> impl Iterator<Item = Ix> + 'a {
         let between =
             self.rings.between(&self.roster, accusation.ring, &accusation.accuser, &accusation.accused);
         between.filter(|_| !planted!(NonPredecessor))
+    }
+
+    /// The same of two that are on the rings: back from the accused, which costs one place on the ring, not two.
+    fn over(&self, ring: u8, accuser: Ix, accused: Ix) -> impl Iterator<Item = Ix> {
+        debug_assert!(self.newcomers.is_empty(), "a walk would go past an accuser that is not on the ring");
+        let before = self.rings.predecessors(&self.roster, ring, &self.roster[accused].certificate.id);
+        before.take_while(move |ix| *ix != accuser).filter(|_| !planted!(NonPredecessor))
+    }
+
+    /// The same for an accusation that sits in a slot.
+    fn over_slot(&self, accused: Ix, slot: &Slot) -> impl Iterator<Item = Ix> {
+        self.over(slot.accusation.ring, slot.accuser, accused)
     }
 
     /// Whether the note held lets its owner be accused on `ring`.
@@ -92,11 +104,19 @@ impl State {
     }
 
     /// R1 for an accusation that sits in a slot: accuser and accused are in the roster and the epoch fits.
-    fn is_valid(&self, accused: Ix, slot: &Slot) -> bool {
+    ///
+    /// R6: an accusation over a member that is only held is valid, but its age does not run: else two silent members
+    /// whose accusations reach over each other are held and put down in turns, for ever. So gives whether it is valid, and
+    /// whether its age runs.
+    fn validity(&self, accused: Ix, slot: &Slot) -> (bool, bool) {
         debug_assert_eq!(slot.accusation.epoch, self.roster[accused].note.epoch());
         let skipped = |ix: Ix| self.is_out(ix) || planted!(SkipAccused) && self.is_accused(ix);
         let void = planted!(AccuserMatters) && (self.is_out(slot.accuser) || self.is_accused(slot.accuser));
-        self.is_enabled(accused, slot.accusation.ring) && self.between(&slot.accusation).all(skipped) && !void
+        let mut ages = true;
+        let mut clear = self.over_slot(accused, slot).inspect(|ix| ages &= !self.is_held(*ix));
+        let valid = self.is_enabled(accused, slot.accusation.ring) && clear.all(skipped) && !void;
+        drop(clear);
+        (valid, valid && ages)
     }
 
     /// Takes in an accusation that is [`Consider::Fresh`] and whose signature held.
@@ -107,7 +127,7 @@ impl State {
         else {
             return;
         };
-        let mut case = self.cases.remove(&accused).unwrap_or_default();
+        let case = self.cases.entry(accused).or_default();
         let old = case.slots.iter().position(|slot| slot.accusation.ring == accusation.ring);
         if old.is_some() {
             mark!(R2Closer);
@@ -122,7 +142,6 @@ impl State {
         let at = case.slots.partition_point(|slot| slot.accusation.ring < accusation.ring);
         case.slots
             .insert(at, Slot { accuser, accusation, valid: since.is_some(), open: true, since, waited });
-        self.cases.insert(accused, case);
         self.dirty.insert(accused);
         self.settle(now);
         self.push_parked(accused);
@@ -159,15 +178,16 @@ impl State {
     }
 
     fn judge(&mut self, ix: Ix, now: Mono) {
-        let Some(mut case) = self.cases.remove(&ix) else { return };
+        let Some(mut case) = self.cases.get_mut(&ix).map(core::mem::take) else { return };
         let was_valid = case.is_valid();
+        let mut shows = false;
         for at in 0..case.slots.len() {
             if !core::mem::take(&mut case.slots[at].open) {
                 continue;
             }
-            let valid = self.is_valid(ix, &case.slots[at]);
-            let ages = valid && !self.rests_on_held(&case.slots[at]);
+            let (valid, ages) = self.validity(ix, &case.slots[at]);
             let slot = &mut case.slots[at];
+            shows |= slot.valid || valid;
             match (slot.valid, valid) {
                 (false, false) => mark!(R2Parked),
                 (false, true) if case.pushed_parked => mark!(R2Unparked),
@@ -191,7 +211,7 @@ impl State {
             let accusation = Arc::clone(&slot.accusation);
             case.pushed_valid = true;
             mark!(R1Valid);
-            if self.between(&accusation).next().is_some() {
+            if cfg!(ifrit_bug) && self.between(&accusation).next().is_some() {
                 mark!(R1OverOut);
             }
             self.pushes.push(Arc::clone(&accusation));
@@ -201,7 +221,7 @@ impl State {
         }
         if let Some(rank) = case.rank {
             // A held one that has an accusation again may stand on it; one without support must be held.
-            self.shaken |= case.hold.is_some() == is_valid || (is_valid && !self.supports(&case, rank));
+            self.shaken |= case.hold.is_some() == is_valid || (is_valid && !self.supports(ix, &case, rank));
         }
         if is_valid && !self.is_out(ix) {
             self.suspects.insert(ix);
@@ -210,14 +230,16 @@ impl State {
         }
         self.cases.insert(ix, case);
         self.retime(ix);
-        self.leaf(ix);
+        if shows {
+            self.leaves.insert(ix);
+        }
     }
 
     /// Whether a valid accusation reaches only over members that are out for reasons older than `rank`.
-    fn supports(&self, case: &Case, rank: u64) -> bool {
+    fn supports(&self, ix: Ix, case: &Case, rank: u64) -> bool {
         let older = |ix: Ix| self.cases.get(&ix).and_then(|case| case.rank).is_none_or(|other| other < rank);
         let mut valid = case.slots.iter().filter(|slot| slot.valid);
-        valid.any(|slot| planted!(Circle) || self.between(&slot.accusation).all(older))
+        valid.any(|slot| planted!(Circle) || self.over_slot(ix, slot).all(older))
     }
 
     /// R2: finds the least fixpoint over all Down members anew; those outside are held (R6).
@@ -263,7 +285,7 @@ impl State {
 
     fn is_founded(&self, ix: Ix, unfounded: &BTreeSet<Ix>) -> bool {
         let mut valid = self.cases[&ix].slots.iter().filter(|slot| slot.valid);
-        valid.any(|slot| self.between(&slot.accusation).all(|between| !unfounded.contains(&between)))
+        valid.any(|slot| self.over_slot(ix, slot).all(|between| !unfounded.contains(&between)))
     }
 
     /// R6: Down without support, for the detection bound + 2Δ, in which the new monitor pings it.
@@ -288,12 +310,6 @@ impl State {
     /// Whether it is out by a hold only (R6).
     pub(super) fn is_held(&self, ix: Ix) -> bool {
         self.cases.get(&ix).is_some_and(|case| case.hold.is_some())
-    }
-
-    /// R6: an accusation over a member that is only held is valid, but its age does not run: else two silent members
-    /// whose accusations reach over each other are held and put down in turns, for ever.
-    fn rests_on_held(&self, slot: &Slot) -> bool {
-        self.between(&slot.accusation).any(|ix| self.is_held(ix))
     }
 
     /// R4: the timer is a function of the accusations held.
