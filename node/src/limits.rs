@@ -11,13 +11,13 @@ pub const REQUESTS_OUT_MAX: usize = 16 * 1024;
 pub const REQUESTS_PER_PEER: usize = 1024;
 /// Requests that one peer may have open here: a quarter more, since the word that one was taken back may be late.
 pub const REQUESTS_FROM_PEER: usize = REQUESTS_PER_PEER + REQUESTS_PER_PEER / 4;
-/// Message streams of this member to one peer that are open at a time; more are refused here. With five quarters of a
-/// [`STREAM_WINDOW`] each, 80 MiB that nobody reads.
+/// Message streams of this member to one peer that are open at a time; more are refused here. With five quarters of
+/// [`STREAM_FIRST`] each, 80 MiB that nobody reads, and of [`STREAM_WIDE_PER_PEER`], 20 MiB.
 pub const STREAMS_PER_PEER: usize = 1024;
 /// Message streams that one peer may have open here: see [`REQUESTS_FROM_PEER`]; and no more than half of what is left of
 /// [`STREAMS_TOTAL`], else four peers that open them for good keep all others out.
 pub const STREAMS_FROM_PEER: usize = STREAMS_PER_PEER + STREAMS_PER_PEER / 4;
-/// Message streams in all, in each direction: 320 MiB if nobody reads any.
+/// Message streams in all, in each direction: 320 MiB if nobody reads any, and 80 MiB for [`STREAM_WIDE_TOTAL`].
 pub const STREAMS_TOTAL: usize = 4096;
 /// Bytes of one message on a stream.
 pub const STREAM_MESSAGE_MAX: usize = 1024 * 1024;
@@ -135,14 +135,29 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
 pub const RESET_INTERVAL: Duration = Duration::from_millis(20);
 /// The congestion window never falls below this: under 40 % loss it halves the delay of gossip.
 pub const WINDOW_FLOOR: u64 = 16 * 1024;
-/// Bytes of one stream in flight towards here: a stalled lane holds no more than this.
-pub const STREAM_WINDOW: u32 = 64 * 1024;
-/// Bytes of all streams of a link in flight towards here.
-pub const LINK_WINDOW: u32 = 256 * 1024;
+/// Bytes of one stream in flight towards here, by QUIC's own count, which is one for all streams of a link: a quarter more
+/// than [`STREAM_WIDE`], because quinn tells the sender of room only when that is an eighth of the whole.
+pub const STREAM_WINDOW: u32 = 1280 * 1024;
+/// Bytes of a message stream that its sender may be ahead of its reader at first: a stream that nobody reads holds no more.
+pub const STREAM_FIRST: u64 = 64 * 1024;
+/// The same at most, once its program has read as much: 10 MB/s at a round trip of 100 ms.
+pub const STREAM_WIDE: u64 = 1024 * 1024;
+/// Bytes that all message streams of one peer may have beyond [`STREAM_FIRST`] each.
+pub const STREAM_WIDE_PER_PEER: u64 = 16 * STREAM_WIDE;
+/// The same of all peers. Streams that find none left stay as narrow as they are.
+pub const STREAM_WIDE_TOTAL: u64 = 64 * STREAM_WIDE;
+/// Lanes of all links that have a [`STREAM_WINDOW`] for themselves while the core refuses their frames: 80 MiB. Without it
+/// one that stalls holds up the others of its link.
+pub const LANES_WIDE_MAX: usize = 64;
+/// Bytes of all streams of a link in flight towards here, without [`LANES_WIDE_MAX`] and what message streams are granted.
+/// More than [`SEND_WINDOW`] and three times [`LANE_RESERVE`]: less important lanes do not fill it.
+pub const LINK_WINDOW: u32 = 512 * 1024;
 /// Bytes of a link's streams that are written and not acknowledged.
 pub const SEND_WINDOW: u64 = 256 * 1024;
-/// Of the same, what lanes may have beyond it: requests and message streams that fill [`SEND_WINDOW`] never keep an
-/// accusation waiting.
+/// Of the same, what message streams may have beyond it of which the peer takes more than [`STREAM_FIRST`].
+pub const SEND_WIDE: u64 = 4 * STREAM_WIDE;
+/// Of the same, what each lane may have beyond it and beyond all that are less important: neither requests and message
+/// streams that fill [`SEND_WINDOW`] nor other lanes ever keep an accusation waiting.
 pub const LANE_RESERVE: u64 = 64 * 1024;
 /// Streams of lanes that a peer may open: three, and room for lanes of later versions, which are turned away.
 pub const LANE_STREAMS_MAX: u32 = 8;

@@ -7,6 +7,7 @@ mod tests;
 
 use super::{
     App, Directory, Owner, StreamError, StreamId, StreamRead,
+    credit::Window,
     reach::{OutOfReach, Use, Want},
     tags,
 };
@@ -35,7 +36,7 @@ enum Half {
 
 /// One message stream.
 #[derive(Debug)]
-struct Stream {
+pub(super) struct Stream {
     peer: MemberId,
     /// [`Use::Own`] or [`Use::Theirs`].
     opened: Use,
@@ -51,6 +52,26 @@ struct Stream {
     told: bool,
     /// When it must be open, while it is not.
     deadline: Option<Mono>,
+    window: Window,
+}
+
+impl Stream {
+    pub(super) fn peer(&self) -> MemberId {
+        self.peer
+    }
+
+    pub(super) fn key(&self) -> Option<StreamKey> {
+        self.key
+    }
+
+    pub(super) fn window(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
+    /// Whether a write was cut short since the application was told last.
+    pub(super) fn unblock(&mut self) -> bool {
+        std::mem::take(&mut self.blocked)
+    }
 }
 
 /// All message streams.
@@ -97,9 +118,14 @@ impl Messages {
             blocked: false,
             told: false,
             deadline: None,
+            window: Window::default(),
         };
         self.all.insert(id, stream);
         id
+    }
+
+    pub(super) fn get_mut(&mut self, id: StreamId) -> Option<&mut Stream> {
+        self.all.get_mut(&id)
     }
 
     fn remove(&mut self, id: StreamId) -> Option<Stream> {
@@ -231,6 +257,8 @@ impl App {
         if read > 0 {
             if outcome == Read::Finished {
                 stream.receiving = Half::Ending;
+            } else {
+                self.grant(now, id, read, links);
             }
             return Ok(StreamRead::Bytes(read));
         }
@@ -283,8 +311,10 @@ impl App {
         if stream.sending != Half::Open || stream.finish_later {
             return Err(StreamError::Closed);
         }
-        match self.streams.write(key, bytes, links) {
+        let room = stream.window.room(bytes.len());
+        match self.streams.write(key, &bytes[..room], links) {
             Ok(written) => {
+                stream.window.wrote(written);
                 stream.blocked = written < bytes.len();
                 Ok(written)
             }
@@ -408,6 +438,7 @@ impl App {
         let Some(stream) = self.messages.remove(id) else { return };
         if let Some(key) = stream.key {
             self.streams.remove(key);
+            self.take_back(now, key.link, &stream.window, links);
             self.uses.end(now, key.link, stream.opened, links);
         }
     }

@@ -45,6 +45,7 @@
 //! | sign, verify | | asks nobody: `an_unknown_signer_is_not_an_invalid_signature` | |
 
 mod broadcast;
+mod credit;
 mod gossip;
 mod incoming;
 mod ledger;
@@ -62,6 +63,7 @@ pub(crate) use self::sign::Pen;
 pub use self::sign::Verdict;
 
 use self::{
+    credit::Credit,
     gossip::Gossip,
     incoming::Incoming,
     messages::Messages,
@@ -283,6 +285,7 @@ pub(crate) struct App {
     out: Outgoing,
     incoming: Incoming,
     messages: Messages,
+    credit: Credit,
     reach: Reach,
     uses: Uses,
     streams: Streams,
@@ -298,6 +301,7 @@ impl App {
             out: Outgoing::new(limits.requests),
             incoming: Incoming::default(),
             messages: Messages::default(),
+            credit: Credit::default(),
             reach: Reach::default(),
             uses: Uses::default(),
             streams: Streams::default(),
@@ -366,6 +370,9 @@ impl App {
             }
             // A peer can say so hundreds of times in one packet: nothing is done for all neighbours.
             LinkEvent::Available { member } => {
+                if let Some(link) = links.link_to(member) {
+                    self.tell_grants(*member, link, links);
+                }
                 self.open(now, *member, links);
                 self.relay_to(now, *member, links, view);
             }
@@ -407,6 +414,7 @@ impl App {
                 0
             }
             Some(Owner::Relay(from)) => self.read_relay(now, from, key, budget, links, view),
+            Some(Owner::Credit(_)) => self.read_credit(key, budget, links),
             None => 0,
         };
         if read > 0 {
@@ -421,6 +429,7 @@ impl App {
             Some(Owner::In(token)) => self.write_reply(token, links),
             Some(Owner::Messages(id)) => self.messages_writable(now, id, links),
             Some(Owner::Relay(to)) => self.relay_to(now, to, links, view),
+            Some(Owner::Credit(to)) => self.tell_grants(to, key.link, links),
             Some(Owner::Unnamed(_)) | None => {}
         }
     }
@@ -436,13 +445,14 @@ impl App {
     fn gone(&mut self, now: Now, link: LinkKey, links: &mut Links, view: &impl Directory) {
         for (_, owner) in self.streams.take_lost(link) {
             match owner {
-                Owner::Unnamed(_) | Owner::Relay(_) => {}
+                Owner::Unnamed(_) | Owner::Relay(_) | Owner::Credit(_) => {}
                 Owner::Out(id) => self.end(now, id, Err(RequestError::Unreachable), links),
                 Owner::In(token) => self.forget(token),
                 Owner::Messages(id) => self.messages_lost(id, StreamError::Lost),
             }
         }
         self.uses.forget(link);
+        self.credit.forget(link);
         self.relay_gone(now, link, links, view);
     }
 }

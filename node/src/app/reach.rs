@@ -2,7 +2,7 @@
 
 use super::{App, Directory, RequestError, RequestId, StreamError, StreamId};
 use crate::{
-    limits::{DEAD_MAX, LINK_WINDOW, REDIAL_WAIT, REQUESTS_PER_PEER, STREAM_WINDOW},
+    limits::{DEAD_MAX, LINK_WINDOW, REDIAL_WAIT, REQUESTS_PER_PEER, STREAM_FIRST},
     link::{LinkKey, Links},
 };
 use ifrit_core::{
@@ -124,27 +124,35 @@ pub(super) enum Use {
     Theirs,
 }
 
-/// How much each link is used for each.
+/// How much each link is used for each, and how many bytes its message streams were granted beyond [`STREAM_FIRST`] each.
 #[derive(Debug, Default)]
-pub(super) struct Uses(BTreeMap<LinkKey, [usize; 3]>);
+pub(super) struct Uses(BTreeMap<LinkKey, ([usize; 3], u64)>);
 
 impl Uses {
     fn of(&self, link: LinkKey, what: Use) -> usize {
-        self.0.get(&link).map_or(0, |uses| uses[what as usize])
+        self.0.get(&link).map_or(0, |(uses, _)| uses[what as usize])
     }
 
     pub(super) fn begin(&mut self, now: Now, link: LinkKey, what: Use, links: &mut Links) {
-        self.0.entry(link).or_default()[what as usize] += 1;
+        self.0.entry(link).or_default().0[what as usize] += 1;
         self.apply(now, link, what, links);
     }
 
     pub(super) fn end(&mut self, now: Now, link: LinkKey, what: Use, links: &mut Links) {
         // It is gone with its link if that is gone.
-        let Some(uses) = self.0.get_mut(&link) else { return };
+        let Some((uses, _)) = self.0.get_mut(&link) else { return };
         uses[what as usize] -= 1;
         self.apply(now, link, what, links);
-        if self.0.get(&link) == Some(&[0; 3]) {
+        if self.0.get(&link).is_some_and(|(uses, _)| *uses == [0; 3]) {
             self.0.remove(&link);
+        }
+    }
+
+    /// The link's message streams were granted so much more.
+    pub(super) fn widen(&mut self, now: Now, link: LinkKey, wide: u64, links: &mut Links) {
+        if let Some(uses) = self.0.get_mut(&link) {
+            uses.1 = wide;
+            self.apply(now, link, Use::Own, links);
         }
     }
 
@@ -161,7 +169,8 @@ impl Uses {
         links.keep_alive(now, link, of(Use::Request) + of(Use::Own) > 0);
         if changed != Use::Request {
             let streams = (of(Use::Own) + of(Use::Theirs)) as u64;
-            links.widen(link, u64::from(LINK_WINDOW) + streams * u64::from(STREAM_WINDOW) * 5 / 4);
+            let wide = self.0.get(&link).map_or(0, |(_, wide)| *wide);
+            links.widen(link, u64::from(LINK_WINDOW) + (streams * STREAM_FIRST + wide) * 5 / 4);
         }
     }
 }

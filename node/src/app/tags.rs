@@ -10,3 +10,5 @@ pub(super) const GOSSIP: u8 = 3;
 pub(super) const RELAY: u8 = 4;
 /// "Are you there?": the same bytes back, by the peer's node itself.
 pub(super) const ECHO: u8 = 5;
+/// How much more of which message stream is taken.
+pub(super) const CREDIT: u8 = 6;

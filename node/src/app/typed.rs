@@ -49,6 +49,8 @@ pub(super) enum Owner {
     Messages(StreamId),
     /// Of a neighbour, whoever has opened it.
     Relay(MemberId),
+    /// Grants, to or from this peer.
+    Credit(MemberId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +108,8 @@ impl Streams {
             Owner::Out(_) | Owner::In(_) => &mut links.counters.request_bytes_out,
             Owner::Messages(_) => &mut links.counters.stream_bytes_out,
             Owner::Relay(_) => &mut links.counters.broadcast_bytes_out,
-            Owner::Unnamed(_) => return Ok(written), // nobody writes to those
+            // The one costs 16 bytes in 32 thousand; nobody writes to the other.
+            Owner::Credit(_) | Owner::Unnamed(_) => return Ok(written),
         };
         *sum += written as u64;
         Ok(written)
@@ -199,6 +202,7 @@ impl App {
                 tags::ECHO => self.request_opened(key, from, Purpose::Echo, links, view),
                 tags::MESSAGES => self.messages_opened(now, key, from, links, view),
                 tags::RELAY => self.relay_opened(now, key, from, links, view),
+                tags::CREDIT => self.credit_opened(key, from),
                 _ => None,
             },
             Read::Finished => None,

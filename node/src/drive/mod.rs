@@ -22,6 +22,7 @@ mod events;
 mod flows;
 mod handler;
 mod keeper;
+mod pause;
 mod record;
 mod run;
 mod runtime;

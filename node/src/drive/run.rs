@@ -10,6 +10,7 @@ use super::{
     flows::{Flows, Leaving},
     handler::{Role, Roles, StreamHandler},
     keeper::{Brought, Keeper},
+    pause::{Alarm, giving_way, when, yield_now},
     record::{Rest, Tape},
     saver::Saver,
     waits::{Conditions, Requests, Sayings},
@@ -24,19 +25,14 @@ use crate::{
 };
 use async_channel::{Receiver, WeakSender};
 use futures_channel::oneshot;
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, pin_mut, select_biased};
+use futures_util::{FutureExt, StreamExt, pin_mut, select_biased};
 use ifrit_core::{
     action::Notice,
     event::{Command, Lane, Refused},
     id::MemberId,
     time::{Mono, Now},
 };
-use std::{
-    future::{Future, pending, poll_fn},
-    pin::Pin,
-    task::Poll,
-    time::{Duration, Instant},
-};
+use std::{pin::Pin, time::Duration};
 
 /// Datagrams read in one turn. With 64 signature checks at 40 µs each, a turn stays near 3 ms.
 const DATAGRAMS_PER_TURN: usize = 64;
@@ -549,33 +545,6 @@ async fn end_record<R: Runtime>(runtime: &R, rest: Rest) {
     }
 }
 
-/// The loop's timer. It is set anew only for an earlier moment: deadlines move back with every packet, and a wake that
-/// comes too early does nothing.
-#[derive(Default)]
-struct Alarm(Option<(Instant, BoxFuture<'static, ()>)>);
-
-impl Alarm {
-    /// Rings at `at`, or before.
-    fn set<R: Runtime>(&mut self, runtime: &R, at: Instant) {
-        if self.0.as_ref().is_none_or(|(set, _)| at < *set) {
-            let runtime = runtime.clone();
-            self.0 = Some((at, async move { runtime.sleep_until(at).await }.boxed()));
-        }
-    }
-
-    async fn ring(&mut self) {
-        match &mut self.0 {
-            Some((_, sleep)) => sleep.await,
-            None => pending().await,
-        }
-        self.0 = None;
-    }
-}
-
-async fn when<T>(wanted: bool, future: impl Future<Output = T>) -> T {
-    if wanted { future.await } else { pending().await }
-}
-
 fn woken(result: &std::io::Result<()>) -> Woken {
     match result {
         Ok(()) => Woken::Ready,
@@ -584,34 +553,4 @@ fn woken(result: &std::io::Result<()>) -> Woken {
             Woken::Broken
         }
     }
-}
-
-/// Does not end before the runtime's other tasks had their turn: a flood must not keep them waiting, nor the node's next
-/// deadline.
-async fn giving_way<T>(future: impl Future<Output = T>) -> T {
-    pin_mut!(future);
-    let mut waited = false;
-    let output = poll_fn(|cx| {
-        let polled = future.as_mut().poll(cx);
-        waited |= polled.is_pending();
-        polled
-    });
-    let output = output.await;
-    if !waited {
-        yield_now().await;
-    }
-    output
-}
-
-/// Lets the runtime's other tasks run.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await
 }

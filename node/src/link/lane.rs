@@ -110,11 +110,13 @@ pub(super) struct LaneIn {
     pub(super) kept: Option<Vec<u8>>,
     /// Whether the lane waits for its turn to be read.
     pub(super) queued: bool,
+    /// Whether its link has a window for it alone, because the core refuses its frames.
+    pub(super) wide: bool,
 }
 
 impl LaneIn {
     pub(super) fn new(stream: StreamId) -> Self {
-        Self { stream, partial: Vec::new(), kept: None, queued: false }
+        Self { stream, partial: Vec::new(), kept: None, queued: false, wide: false }
     }
 
     /// The next whole frame; `None` if it has not arrived yet. What was read is copied: a kept slice of quinn's would

@@ -91,6 +91,8 @@ pub(crate) struct Links {
     pings_waiting: usize,
     /// Lanes that may have a frame to read, per lane, each at most once.
     readable: [VecDeque<LinkKey>; 3],
+    /// Lanes that have a window of their own.
+    lanes_wide: usize,
     /// Lanes whose frame the core refused.
     stalled: Vec<(LinkKey, Lane)>,
     scratch: Vec<u8>,
@@ -139,6 +141,7 @@ impl Links {
             events: VecDeque::new(),
             pings_waiting: 0,
             readable: Default::default(),
+            lanes_wide: 0,
             stalled: Vec::new(),
             scratch: Vec::new(),
             gates: Default::default(),
@@ -295,12 +298,32 @@ impl Links {
         let Some(link) = self.get_mut(frame.link) else { return };
         let Some(lane) = &mut link.lanes_in[frame.lane as usize] else { return };
         lane.kept = Some(frame.bytes);
+        self.widen_lane(frame.link, frame.lane, true);
         // It still counts as queued: nothing else may put it into the line.
         let line = &mut self.readable[frame.lane as usize];
         if line.back() == Some(&frame.link) {
             line.pop_back();
         }
         self.stalled.push((frame.link, frame.lane));
+    }
+
+    /// Gives a lane whose frames the core refuses a window for itself, or takes it back: what waits on it is none of the
+    /// other lanes' business.
+    fn widen_lane(&mut self, key: LinkKey, lane: Lane, wide: bool) {
+        let room = self.lanes_wide < LANES_WIDE_MAX;
+        let Some(link) = self.get_mut(key) else { return };
+        let Some(entry) = &mut link.lanes_in[lane as usize] else { return };
+        if entry.wide == wide || (wide && !room) {
+            return;
+        }
+        entry.wide = wide;
+        if wide {
+            self.lanes_wide += 1;
+        } else {
+            self.lanes_wide -= 1;
+        }
+        self.with(key.slot, Link::apply_receive_window);
+        self.mark_sender(key.slot);
     }
 
     /// Offers what was kept again.

@@ -5,12 +5,12 @@ use super::{
     lane::{Broken, LaneIn, LaneOut, lane_of, read},
 };
 use crate::limits::{
-    BATCH_SEGMENTS, DIAL_PATIENCE, HANDSHAKE_TIMEOUT, KEEP_ALIVE, LANE_RESERVE, PINGS_BURST,
-    PINGS_PER_SECOND, SEND_WINDOW,
+    BATCH_SEGMENTS, DIAL_PATIENCE, HANDSHAKE_TIMEOUT, KEEP_ALIVE, LANE_RESERVE, LINK_WINDOW, PINGS_BURST,
+    PINGS_PER_SECOND, SEND_WINDOW, STREAM_WINDOW,
 };
 use bytes::Bytes;
 use ifrit_core::{event::Lane, id::MemberId};
-use quinn_proto::{Connection, ConnectionHandle, Dir, StreamId, Transmit};
+use quinn_proto::{Connection, ConnectionHandle, Dir, StreamId, Transmit, VarInt};
 use std::time::Instant;
 
 /// Who opened a link.
@@ -79,6 +79,9 @@ pub(super) struct Link {
     /// Under which deadline it stands in the set.
     pub(super) deadline: Option<Instant>,
     hole: Option<Hole>,
+    send_window: u64,
+    /// Bytes that the peer may send which are not read yet, without those of stalled lanes.
+    receive_window: u64,
     #[cfg(test)]
     pub(super) panic_next: bool,
 }
@@ -116,6 +119,8 @@ impl Link {
             sends: false,
             deadline: None,
             hole,
+            send_window: SEND_WINDOW,
+            receive_window: LINK_WINDOW.into(),
             #[cfg(test)]
             panic_next: false,
         }
@@ -196,12 +201,30 @@ impl Link {
         acked
     }
 
-    /// Writes what the windows take of all lanes, the important ones first, and more than all others may.
+    /// Writes what the windows take of all lanes, the important ones first, and each more than all others may.
     pub(super) fn flush(&mut self, written: impl FnMut(Lane, u32)) -> Result<(), Broken> {
-        self.conn.set_send_window(SEND_WINDOW + LANE_RESERVE);
         let flushed = self.flush_lanes(written);
-        self.conn.set_send_window(SEND_WINDOW);
+        self.conn.set_send_window(self.send_window);
         flushed
+    }
+
+    /// How much the peer may send that is not read yet, without stalled lanes.
+    pub(super) fn set_receive_window(&mut self, window: u64) {
+        self.receive_window = window;
+        self.apply_receive_window();
+    }
+
+    /// A lane has a window of its own, or not any more.
+    pub(super) fn apply_receive_window(&mut self) {
+        let wide = self.lanes_in.iter().flatten().filter(|lane| lane.wide).count() as u64;
+        let window = self.receive_window + wide * u64::from(STREAM_WINDOW);
+        self.conn.set_receive_window(VarInt::from_u64(window).unwrap_or(VarInt::MAX));
+    }
+
+    /// How much may be written and not acknowledged, without lanes.
+    pub(super) fn set_send_window(&mut self, window: u64) {
+        self.send_window = window;
+        self.conn.set_send_window(window);
     }
 
     fn flush_lanes(&mut self, mut written: impl FnMut(Lane, u32)) -> Result<(), Broken> {
@@ -210,6 +233,8 @@ impl Link {
             if out.is_idle() {
                 continue;
             }
+            let before = Lane::ALL.len() as u64 - lane as u64;
+            self.conn.set_send_window(self.send_window + before * LANE_RESERVE);
             let bytes = out.flush(lane, &mut self.conn)?;
             if bytes > 0 {
                 written(lane, bytes);

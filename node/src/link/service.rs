@@ -190,6 +190,7 @@ impl Links {
             Ok(None) => {
                 let link = self.get_mut(key)?;
                 link.lanes_in[lane as usize].iter_mut().for_each(|lane| lane.queued = false);
+                self.widen_lane(key, lane, false);
             }
             Err(Broken) => self.malformed(key.slot, at),
         }
@@ -198,6 +199,7 @@ impl Links {
 
     /// Nothing more comes on this lane of a lost link.
     fn exhausted(&mut self, key: LinkKey, lane: Lane) {
+        self.widen_lane(key, lane, false);
         let Some(link) = self.get_mut(key) else { return };
         link.lanes_in[lane as usize] = None;
         if link.lanes_in.iter().all(Option::is_none) {
@@ -282,10 +284,11 @@ impl Links {
 
     /// Takes a link out of its stage, for good; `None` if that was done before.
     fn leave(&mut self, slot: usize) -> Option<(Stage, Side)> {
+        let key = self.key(slot)?;
+        Lane::ALL.into_iter().for_each(|lane| self.widen_lane(key, lane, false));
         let link = self.slots.get_mut(slot)?.as_mut()?;
         let stage = std::mem::replace(&mut link.stage, Stage::Closed);
         let side = link.side.clone();
-        let key = LinkKey { slot, generation: link.generation };
         let seeds = std::mem::take(&mut link.seeds);
         let member = link.member.or(match side {
             Side::Dialed(target) => target,

@@ -93,7 +93,6 @@ fn transport() -> TransportConfig {
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_IDLE))
         .max_concurrent_uni_streams(VarInt::from_u32(LANE_STREAMS_MAX))
-        // A lane that is not read holds one stream window, so that two stalled lanes leave room for the third.
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
         .receive_window(VarInt::from_u32(LINK_WINDOW))
         .send_window(SEND_WINDOW)

@@ -1,7 +1,9 @@
 //! Streams of the application: bidirectional, pulled by who reads them.
 
 use super::{Close, LinkEvent, LinkKey, Links};
-use crate::limits::{KEEP_ALIVE, PEER_STREAMS_MAX, STREAMS_BUSY, STREAMS_TURNS};
+use crate::limits::{
+    KEEP_ALIVE, PEER_STREAMS_MAX, SEND_WIDE, SEND_WINDOW, STREAM_WIDE, STREAMS_BUSY, STREAMS_TURNS,
+};
 use ifrit_core::{id::MemberId, time::Now};
 use quinn_proto::{Chunks, Dir, ReadError, StreamId, VarInt, WriteError};
 use std::ops::RangeInclusive;
@@ -16,6 +18,16 @@ pub(crate) struct StreamKey {
 impl StreamKey {
     pub(super) fn new(link: LinkKey, id: StreamId) -> Self {
         Self { link, id }
+    }
+
+    /// QUIC's number of it: the same at both ends of the link.
+    pub(crate) fn number(self) -> u64 {
+        VarInt::from(self.id).into_inner()
+    }
+
+    /// The stream of a number on the same link; `None` if there cannot be one.
+    pub(crate) fn of_same_link(self, number: u64) -> Option<Self> {
+        Some(Self { link: self.link, id: VarInt::from_u64(number).ok()?.into() })
     }
 
     /// From the first to the last that a link can have.
@@ -191,8 +203,15 @@ impl Links {
     pub(crate) fn widen(&mut self, link: LinkKey, window: u64) {
         if self.get_mut(link).is_some() {
             self.mark_sender(link.slot);
-            let window = VarInt::from_u64(window).unwrap_or(VarInt::MAX);
-            self.with(link.slot, |link| link.conn.set_receive_window(window));
+            self.with(link.slot, |link| link.set_receive_window(window));
+        }
+    }
+
+    /// Lets this member have more written and not acknowledged: the peer takes more than [`STREAM_FIRST`] of so many streams.
+    pub(crate) fn widen_sender(&mut self, link: LinkKey, streams: u64) {
+        if self.get_mut(link).is_some() {
+            let window = SEND_WINDOW + (streams * STREAM_WIDE).min(SEND_WIDE);
+            self.with(link.slot, |link| link.set_send_window(window));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{Contender, MESSAGE, certs};
 use anyhow::Result;
-use ifrit_tokio::ifrit_node::limits::{LINK_WINDOW, SEND_WINDOW, STREAM_WINDOW};
+use ifrit_tokio::ifrit_node::limits::{LINK_WINDOW, SEND_WINDOW, STREAM_WIDE, STREAM_WINDOW};
 use quinn::{
     ClientConfig, Connection, Endpoint, RecvStream, SendStream, ServerConfig, TransportConfig,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
@@ -34,8 +34,9 @@ fn transport() -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
     config
         .stream_receive_window(STREAM_WINDOW.into())
-        .receive_window(LINK_WINDOW.into())
-        .send_window(SEND_WINDOW)
+        // What a link has of which one stream is read.
+        .receive_window((LINK_WINDOW + STREAM_WINDOW).into())
+        .send_window(SEND_WINDOW + STREAM_WIDE)
         .mtu_discovery_config(None);
     Arc::new(config)
 }

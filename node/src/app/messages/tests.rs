@@ -155,7 +155,7 @@ fn a_reader_that_stops_stalls_its_own_stream_alone() {
     let bytes = vec![1; 2_000_000];
     assert_eq!(carry(&mut world, (1, own), (2, other), &bytes), bytes);
     let took = world.now.since(before);
-    assert!(took < RTT * 2 * (2_000_000 / STREAM_WINDOW), "{took:?}");
+    assert!(took < RTT * 2 * (2_000_000 / STREAM_FIRST as u32), "{took:?}");
     let before = world.now;
     for lane in Lane::ALL {
         world.frame(1, 2, lane, &[9; 30_000]);
@@ -169,7 +169,7 @@ fn urgent_frames_and_pings_pass_bulk() {
     let mut world = World::pair();
     let streams: Vec<_> = (0..20).map(|_| opened(&mut world, 1, 2)).collect();
     for (own, _) in &streams {
-        write(&mut world, 1, *own, &[7; STREAM_WINDOW as usize]).expect("it is open");
+        write(&mut world, 1, *own, &[7; STREAM_FIRST as usize]).expect("it is open");
     }
     let before = world.now;
     assert!(world.ping(1, 2, b"ping"));

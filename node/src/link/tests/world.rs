@@ -156,6 +156,8 @@ pub(crate) struct World {
     sent: u64,
     /// Share of packets lost, in percent.
     pub(crate) loss: u64,
+    /// Round trip of every packet.
+    pub(crate) rtt: Duration,
     /// Members that begin handshakes, with a Retry where one is asked for, and take no other answer.
     pub(crate) deaf: BTreeSet<u8>,
     /// Members of one host, by its number: they differ in their ports.
@@ -177,6 +179,7 @@ impl World {
             wire: BTreeMap::new(),
             sent: 0,
             loss: 0,
+            rtt: RTT,
             deaf: BTreeSet::new(),
             hosts: BTreeMap::new(),
             black: BTreeSet::new(),
@@ -361,7 +364,8 @@ impl World {
                 let place = usize::from(draw[2]) % bytes.len();
                 bytes[place] ^= draw[3] | 1;
             }
-            self.wire.insert((self.now + RTT / 2, self.sent), (place(&self.hosts, from), packet.to, bytes));
+            self.wire
+                .insert((self.now + self.rtt / 2, self.sent), (place(&self.hosts, from), packet.to, bytes));
         }
     }
 }
