@@ -358,7 +358,8 @@ impl Member {
         let confirmed = nobody || synced >= enough;
         let any = synced > 0 || self.contacts.introduced.any_met();
         let all = any && self.contacts.is_settled(&self.links, now.mono, self.state.params.delta);
-        if (confirmed || all) && self.contacts.introduced.is_quiet(now.mono, self.state.params.delta) {
+        let is_quiet = self.contacts.introduced.growth.ends(self.state.params.delta) <= now.mono;
+        if (confirmed || all) && is_quiet {
             match (nobody, confirmed) {
                 (true, _) => mark!(R16Alone),
                 (false, true) => mark!(R16Confirmed),

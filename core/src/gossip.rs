@@ -14,6 +14,7 @@ use crate::{
     action::{Misbehaviour, Notice},
     crypto::Hash,
     event::Lane,
+    growth::Growth,
     id::MemberId,
     limits::{ANNOUNCE_MAX, BESIDE_MAX, BULK, CERTIFICATE_NEWS, PAGE, WANT_MAX},
     member::Member,
@@ -24,7 +25,7 @@ use crate::{
     wire::{Brief, Bundle, Datagram, Frame, FrameError, Summary, Want, brief, held},
 };
 use alloc::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
 };
 use core::{ops::Bound, time::Duration};
@@ -54,6 +55,13 @@ pub(crate) struct Gossip {
     /// Since they were looked at, something more is wanted, or somebody may be asked more.
     pub(crate) askable: bool,
     pub(crate) walking: BTreeSet<MemberId>,
+    /// Peers that showed another root and wait for their turn (R13).
+    pub(crate) differing: VecDeque<MemberId>,
+    /// How news make the view grow.
+    pub(crate) growth: Growth,
+    /// When a walk began last, and the count of news then.
+    pub(crate) walk_begun: Mono,
+    pub(crate) walk_news: u64,
 }
 
 #[derive(Debug)]
@@ -151,16 +159,18 @@ impl Member {
         }
         if datagram.pong {
             let params = self.state.params;
-            if self.gray.on_pong(&from, datagram.token) {
+            let to_ear = self.gray.on_pong(&from, datagram.token);
+            if to_ear {
                 self.own_due = Some(now.mono);
             }
-            if let Some(rtt) = self.monitor.on_pong(&from, datagram.token, now, &params) {
+            let rtt = self.monitor.on_pong(&from, datagram.token, now, &params);
+            if let Some(rtt) = rtt {
                 self.counters.round_trips.add(rtt);
                 self.note_rtt(from, rtt);
             }
-            // Of two peers that see a difference the pinger walks.
-            if datagram.digest != self.digest().into() {
-                self.walk(from, now.mono);
+            // Of two peers that see a difference the pinger walks. A pong that nobody asked for takes no other's turn.
+            if (to_ear || rtt.is_some()) && datagram.digest != self.digest().into() {
+                self.differs(from, now.mono);
             }
         } else {
             let bytes = self.ping_bytes(true, datagram.token);
@@ -366,7 +376,7 @@ impl Member {
         }
         let roster = &self.state.roster;
         if !self.contacts.joined() && summaries.iter().any(|summary| roster.by_brief(&summary.id).is_none()) {
-            self.contacts.introduced.grew(now.mono);
+            self.contacts.introduced.growth.came(now.mono, self.state.params.delta);
         }
         summaries.iter().for_each(|summary| self.consider_summary(from, summary));
     }
@@ -507,6 +517,7 @@ impl Member {
             link.walk = link.walk.take().filter(|walk| walk.deadline > now.mono);
             link.walk.is_some()
         });
+        self.next_walk(now.mono);
     }
 
     /// R13: the neighbours whose turn it is to be asked: all have had theirs after [`ASK_TURNS`].

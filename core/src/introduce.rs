@@ -18,6 +18,7 @@
 use crate::{
     action::HangUp,
     event::Lane,
+    growth::Growth,
     id::MemberId,
     limits::{BULK_MIN, INTRODUCED_ALL_MAX, INTRODUCED_MAX, STRANGER_LINKS_MAX},
     links::Link,
@@ -28,14 +29,13 @@ use crate::{
     wire::{Brief, Frame, Summary, brief},
 };
 use alloc::{collections::BTreeMap, vec::Vec};
-use core::time::Duration;
 
 /// Those whom contacts named, and how the view grows meanwhile.
 #[derive(Debug)]
 pub(crate) struct Introduced {
     members: BTreeMap<Brief, Standing>,
-    /// When others' news last brought a member that was unknown, and when they first did.
-    grown: Option<(Mono, Mono)>,
+    /// How others' news make the view grow.
+    pub(crate) growth: Growth,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ struct Standing {
 
 impl Introduced {
     pub(crate) fn new() -> Self {
-        Self { members: BTreeMap::new(), grown: None }
+        Self { members: BTreeMap::new(), growth: Growth::default() }
     }
 
     /// `by` names somebody in its place.
@@ -83,18 +83,6 @@ impl Introduced {
 
     pub(crate) fn any_met(&self) -> bool {
         self.members.values().any(|standing| standing.met)
-    }
-
-    /// Others told of a member that was unknown.
-    pub(crate) fn grew(&mut self, now: Mono) {
-        let first = self.grown.map_or(now, |(_, first)| first);
-        self.grown = Some((now, first));
-    }
-
-    /// A view that news make grow is half known: its neighbours are not yet those to come. It is waited for until none came
-    /// for Δ/8, at most for 4Δ.
-    pub(crate) fn is_quiet(&self, now: Mono, delta: Duration) -> bool {
-        self.grown.is_none_or(|(last, first)| now.since(last) >= delta / 8 || now.since(first) >= delta * 4)
     }
 }
 

@@ -131,6 +131,7 @@ mod contact;
 mod gossip;
 mod gray;
 mod greet;
+mod growth;
 mod introduce;
 mod links;
 mod monitor;

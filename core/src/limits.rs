@@ -27,7 +27,8 @@ pub const ANNOUNCE_MAX: usize = 256;
 /// How far a push looks round a ring for somebody who seems well (R7): with half of all out, one push in 65,000 finds nobody there,
 /// and goes to others by chance.
 pub const BESIDE_MAX: usize = 16;
-/// Members announced at once from which on news come in bulk: they are gathered for longer (R7).
+/// Members announced at once from which on news come in bulk: they are gathered for longer (R7), and whoever follows on the rings is not
+/// dialled before they have come (R16).
 pub const BULK: usize = 16;
 /// Requests in one `Want` frame.
 pub const WANT_MAX: usize = 256;
@@ -70,6 +71,9 @@ pub const DIAL_WAIT_MAX: Duration = Duration::from_secs(60);
 pub const REFUSAL_MEMORY_MAX: Duration = Duration::from_secs(60);
 /// Useless walks that cost nothing (R13).
 pub const WALKS_FREE: u8 = 3;
+/// Peers that showed a difference and wait for their walk (R13): what others show meanwhile, the next pings show again, one peer's
+/// per 1/R.
+pub const WALKS_WAITING: usize = 3;
 /// Spacing of walks after that, doubling up to [`REFUSAL_MEMORY_MAX`] (R13).
 pub const WALK_SPACING_MIN: Duration = Duration::from_secs(1);
 /// Least bytes that one identity is served in an hour (R13).

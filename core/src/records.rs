@@ -396,8 +396,12 @@ impl Member {
             }
         }
         self.dials.renewed(&id);
+        let is_new = self.state.roster.ix(&id).is_none();
         let answers = note.answers() || note.leaving() || note.gray();
         let (ix, adopted) = self.state.adopt(certificate, self.store.note(note), now);
+        if is_new {
+            self.gossip.growth.came(now.mono, self.state.params.delta);
+        }
         let urgent = answers || adopted == Adopted::Rebutted;
         self.spread_note(ix, urgent, Some(from), now);
         Fate::News

@@ -26,16 +26,42 @@ fn r16_a_hundred_join_through_one() {
     assert_eq!(world.observed().iter().filter(joined).count(), 100, "each is joined once");
 }
 
-#[test]
-fn r16_a_boot_is_fed_by_all_not_by_its_first_member() {
+/// A hundred that join through one all at once.
+fn booted() -> World {
     let mut world = World::bootstrap(Setup::new(100, 1));
     world.run_for(s(1) / 5);
     world.settles_within(s(5));
+    world
+}
+
+#[test]
+fn r16_a_boot_is_fed_by_all_not_by_its_first_member() {
+    let world = booted();
     let mean = (0..100).map(|node| world.sent(node)).sum::<u64>() / 100;
     assert!(world.sent(0) < 6 * mean, "{} of {mean} on average", world.sent(0));
     // R7: what comes twice comes with the greeting of a new link, once per link.
     let twice = (0..100).map(|node| world.member(node).counters().duplicates).sum::<u64>() / 100;
     assert!(twice < 75, "{twice} records per member came twice");
+}
+
+#[test]
+fn r13_whoever_is_fed_walks_in_turn() {
+    let world = booted();
+    let walks = (0..100).map(|node| world.member(node).counters().walks).sum::<u64>() / 100;
+    assert!(walks < 10, "{walks} walks per member: at every difference it would be 17");
+}
+
+#[test]
+fn r16_who_follows_in_half_a_view_only_is_not_dialled() {
+    let world = booted();
+    let count = |of: &dyn Fn(usize) -> usize| (0..100).map(of).sum::<usize>();
+    let links = count(&|node| world.linked(node).len());
+    let needed = count(&|node| world.member(node).view().neighbours().count());
+    // Beside them there are links to contacts, and those who did not wait for that, for their views grew slowly.
+    assert!(
+        links < needed * 5 / 4,
+        "{links} links where {needed} are needed: without waiting it would be 4662 of 3198"
+    );
 }
 
 #[test]
