@@ -172,6 +172,16 @@ pub fn generate_key() -> P256Signer {
     }
 }
 
+/// Bytes of the system's randomness.
+///
+/// # Panics
+/// If the system has none.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    fill_random(&mut bytes);
+    bytes
+}
+
 /// Fills `bytes` with the system's randomness.
 ///
 /// # Panics

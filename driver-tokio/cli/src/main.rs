@@ -44,6 +44,7 @@ mod systemd;
 mod tags;
 mod tools;
 mod top;
+mod web;
 
 use args::{CaCommand, Cli, Command, ConfigCommand};
 use clap::Parser;

@@ -71,6 +71,7 @@ pub(crate) fn look(command: &LookCommand, out: Out) -> anyhow::Result<()> {
         LookCommand::Rings(args) => look::rings(args, out),
         LookCommand::Top(args) => crate::top::run(args, out),
         LookCommand::Metrics(args) => metrics(args, out),
+        LookCommand::Web(args) => look::web(args, out),
         LookCommand::Snapshot(command) => snapshot::run(command, out),
         LookCommand::Keygen(args) => offline::keygen(args, out),
         LookCommand::Debug(DebugCommand::Bundle(args)) => bundle::run(args, out),

@@ -46,7 +46,7 @@ impl Browser {
         found.map(Self)
     }
 
-    fn run(&self, scheme: Scheme, args: &[String], page: &Path) -> Vec<u8> {
+    fn run(&self, scheme: Scheme, args: &[String], url: &str) -> Vec<u8> {
         let profile = tempfile::tempdir().expect("a directory for the profile");
         let preferred = if scheme == Scheme::Dark { 0 } else { 1 };
         let output = Command::new(&self.0)
@@ -55,7 +55,7 @@ impl Browser {
             .arg(format!("--blink-settings=preferredColorScheme={preferred}"))
             .arg(format!("--window-size={WIDTH},{HEIGHT}"))
             .args(args)
-            .arg(format!("file://{}", page.display()))
+            .arg(url)
             .stdin(Stdio::null())
             .output()
             .expect("Chromium starts");
@@ -66,15 +66,19 @@ impl Browser {
 
     /// The page as it is seen.
     pub(crate) fn look(&self, scheme: Scheme, page: &Path) -> Picture {
-        let file = page.with_extension("png");
-        self.run(scheme, &[format!("--screenshot={}", file.display())], page);
-        Picture::read(&file)
+        self.see(scheme, &address(page), &page.with_extension("png"))
+    }
+
+    /// What is seen at an address; the picture is left in a file.
+    pub(crate) fn see(&self, scheme: Scheme, url: &str, file: &Path) -> Picture {
+        self.run(scheme, &[format!("--screenshot={}", file.display())], url);
+        Picture::read(file)
     }
 
     /// How the page is printed: width and height of each sheet.
     pub(crate) fn sheets(&self, page: &Path) -> Vec<(u32, u32)> {
         let file = page.with_extension("pdf");
-        self.run(Scheme::Dark, &[format!("--print-to-pdf={}", file.display())], page);
+        self.run(Scheme::Dark, &[format!("--print-to-pdf={}", file.display())], &address(page));
         let pdf = fs::read(&file).expect("a PDF");
         let pdf = String::from_utf8_lossy(&pdf);
         let sizes = pdf.split("/MediaBox [").skip(1).filter_map(|rest| rest.split_once(']'));
@@ -91,7 +95,8 @@ impl Browser {
         let script = format!("<script>{}</script></body>", include_str!("measure.js"));
         let wrapped = page.with_extension("measured.html");
         fs::write(&wrapped, text.replacen("</body>", &script, 1)).expect("room on the disk");
-        let dom = self.run(scheme, &["--virtual-time-budget=5000".into(), "--dump-dom".into()], &wrapped);
+        let dom =
+            self.run(scheme, &["--virtual-time-budget=5000".into(), "--dump-dom".into()], &address(&wrapped));
         let dom = String::from_utf8(dom).expect("UTF-8");
         let measured =
             dom.split_once("<pre id=\"measured\">").and_then(|(_, rest)| rest.split_once("</pre>"));
@@ -102,6 +107,10 @@ impl Browser {
             .map(|(kind, what)| (kind.into(), what.into()))
             .collect()
     }
+}
+
+fn address(page: &Path) -> String {
+    format!("file://{}", page.display())
 }
 
 /// What was seen.

@@ -6,6 +6,7 @@ mod log;
 pub(crate) mod questions;
 mod reload;
 pub(crate) mod revoked;
+mod shown;
 mod slow;
 
 use crate::{
@@ -13,7 +14,6 @@ use crate::{
     control::server::{self, LeaveAsked},
     error::bad_input,
     logging::Logging,
-    observe::{http, serve},
     output::{BOLD, Out, paint},
     settings::{self, Loaded, Reload, agent::AgentSettings},
     signals::{Hangups, Signals},
@@ -23,11 +23,11 @@ use anyhow::{Context, bail};
 use ifrit_core::params::Params;
 use ifrit_tokio::Client;
 use serde_json::json;
+use shown::Shown;
 use slow::Slow;
 use std::time::Duration;
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
     time::timeout,
 };
 
@@ -63,15 +63,13 @@ async fn live(
     out: Out,
 ) -> anyhow::Result<()> {
     let (mut signals, hangups) = (Signals::new()?, Hangups::new()?);
-    let (tell_of, started) = watch::channel(None);
-    // Before the member: a wrong address must not cost an invite. Ends with this function.
-    let _shown = show(&settings, started).await?;
+    let mut shown = Shown::bind(&settings).await?;
     let starting = start(&settings);
     let client = tokio::select! {
         client = starting => client?,
         () = signals.next() => bail!("stopped before it had started"),
     };
-    let _ = tell_of.send(Some(client.clone()));
+    shown.started(&client, &settings)?;
     let (listener, socket) = server::bind(&settings.dir)?;
     client.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     tell_started(&client, &settings, out)?;
@@ -93,6 +91,7 @@ async fn live(
         _ = events => End::Died,
     };
     systemd::stopping();
+    drop(shown);
     // Before the member stops and the lock is free for another agent.
     drop(socket);
     serving.abort();
@@ -113,17 +112,6 @@ async fn live(
         }
         End::Died => bail!("the member has stopped by itself: see the log"),
     }
-}
-
-/// Serves what the agent shows of itself over HTTP, if anything.
-async fn show(settings: &AgentSettings, started: serve::Started) -> anyhow::Result<JoinSet<()>> {
-    let mut shown = JoinSet::new();
-    if let Some(addr) = settings.metrics {
-        let listener = http::bind(addr.0, "--metrics").await?;
-        tracing::info!("figures are at http://{}/metrics", listener.local_addr()?);
-        shown.spawn(serve::figures(listener, started));
-    }
-    Ok(shown)
 }
 
 /// Name and tags as they travel.

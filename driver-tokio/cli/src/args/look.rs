@@ -17,6 +17,8 @@ pub(crate) enum LookCommand {
     Top(TopArgs),
     /// Print what a running agent counts, or the list of all metrics.
     Metrics(MetricsArgs),
+    /// Print the address of a running agent's page, with its token.
+    Web(WebArgs),
     /// Keep a view in a file, or check every signature of one.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
@@ -167,6 +169,19 @@ pub(crate) struct TopArgs {
     /// How often it looks.
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     pub(crate) interval: Duration,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit web --dir node1
+  xdg-open \"$(ifrit web --dir node1)\"
+  ssh -L 8391:localhost:8391 HOST          then open the address of `ifrit web` on that host here
+
+The agent must have been started with --web. Whoever has the address sees what the agent sees; a new one is drawn at every start.")]
+pub(crate) struct WebArgs {
+    #[command(flatten)]
+    pub(crate) agent: RunningAgent,
 }
 
 /// What to do with a snapshot.

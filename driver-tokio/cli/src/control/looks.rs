@@ -80,7 +80,7 @@ pub(super) async fn rings(
     Ok(())
 }
 
-fn ring_row(view: &View<'_>, ring: u8, from: MemberId) -> RingRow {
+pub(crate) fn ring_row(view: &View<'_>, ring: u8, from: MemberId) -> RingRow {
     let mut all: Vec<_> = view.ring(ring).collect();
     let start = all.iter().position(|(id, ..)| *id == from).unwrap_or(0);
     all.rotate_left(start);
@@ -134,12 +134,12 @@ fn record(view: &View<'_>, id: &MemberId) -> Option<RecordRow> {
         id: id.to_string(),
         state: rows::state(why.member.state).to_owned(),
         epoch: why.member.epoch,
-        certificate: RecordRow::hex(view.certificate(id)?),
-        note: RecordRow::hex(view.note(id)?),
+        certificate: rows::hex(view.certificate(id)?),
+        note: rows::hex(view.note(id)?),
         accusations: why
             .accusations
             .iter()
-            .map(|charge| RecordRow::hex(charge.accusation.signed().bytes()))
+            .map(|charge| rows::hex(charge.accusation.signed().bytes()))
             .collect(),
     })
 }

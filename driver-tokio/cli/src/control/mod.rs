@@ -4,7 +4,7 @@
 //! Both sides bound the length of a line; the server also bounds its clients and how long one may take.
 
 pub(crate) mod client;
-mod looks;
+pub(crate) mod looks;
 pub(crate) mod server;
 
 use crate::{

@@ -5,7 +5,9 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    header::{
+        ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+    },
     server::conn::http1,
     service::service_fn,
 };
@@ -30,6 +32,11 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) path: String,
+    pub(crate) query: String,
+    /// These headers, if they are text.
+    pub(crate) host: Option<String>,
+    pub(crate) authorization: Option<String>,
+    pub(crate) cookie: Option<String>,
 }
 
 /// What is said.
@@ -117,7 +124,14 @@ where
 
 fn asked(request: &Request<Incoming>) -> Option<Asked> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    is_read.then(|| Asked { path: request.uri().path().to_owned() })
+    let header = |name| request.headers().get(name)?.to_str().ok().map(str::to_owned);
+    is_read.then(|| Asked {
+        path: request.uri().path().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        host: header(HOST),
+        authorization: header(AUTHORIZATION),
+        cookie: header(COOKIE),
+    })
 }
 
 fn response(said: Said) -> Response<Full<Bytes>> {

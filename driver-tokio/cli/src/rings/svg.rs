@@ -33,7 +33,6 @@ pub(crate) fn file(rings: &[RingRow]) -> String {
 }
 
 /// One ring for a page; `me` is the agent that tells it.
-#[expect(dead_code, reason = "for the agent's page")]
 pub(crate) fn picture(ring: &RingRow, me: Option<&str>) -> Markup {
     let live = ring.spots.iter().filter(|spot| !spot.is_out()).count();
     let told = format!("Ring {}: {} members, {live} of them live", ring.ring, ring.spots.len());

@@ -1,6 +1,5 @@
 //! Rows of the tools that look closer.
 
-use super::hex;
 use ifrit_core::view::Watched;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -84,12 +83,6 @@ pub(crate) struct RecordRow {
     pub(crate) certificate: String,
     pub(crate) note: String,
     pub(crate) accusations: Vec<String>,
-}
-
-impl RecordRow {
-    pub(crate) fn hex(bytes: &[u8]) -> String {
-        hex(bytes)
-    }
 }
 
 /// What an agent says of itself for a bundle: nothing secret.

@@ -149,6 +149,10 @@ settings! {
         /// Serve /metrics (OpenMetrics, for Prometheus), /healthz and /readyz over HTTP. A port alone is one of loopback. Off
         /// unless given. Whoever reaches it reads the figures: no secrets, but member ids.
         metrics: Option<Endpoint> = None, restart, like "\"127.0.0.1:8390\"";
+
+        /// Serve a page for people over HTTP: members, rings, accusations, traffic. Read-only, of loopback only, and behind a
+        /// token: `ifrit web` prints the address to open. A port is enough. Off unless given.
+        web: Option<Endpoint> = None, restart, like "8391";
     }
 
     "Log" {

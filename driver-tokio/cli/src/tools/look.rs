@@ -2,7 +2,7 @@
 
 use super::unexpected;
 use crate::{
-    args::{PingArgs, RingsArgs, RttArgs},
+    args::{PingArgs, RingsArgs, RttArgs, WebArgs},
     control::{
         Ask, Tell,
         client::{ANSWER_TIMEOUT, ask},
@@ -12,6 +12,7 @@ use crate::{
     render::{self, short},
     rings::{RingRow, svg, text},
     rows::PongRow,
+    web::token,
 };
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -103,6 +104,16 @@ pub(crate) fn rings(args: &RingsArgs, out: Out) -> anyhow::Result<()> {
             let pictures: Vec<_> = rings.iter().map(text::whole).collect();
             out.text(format!("{}\n\n{}", pictures.join("\n\n"), text::legend()))
         }
+    }
+}
+
+pub(crate) fn web(args: &WebArgs, out: Out) -> anyhow::Result<()> {
+    let dir = args.agent.dir();
+    // A token of an agent that was killed opens nothing.
+    ask(dir, &Ask::About, Some(ANSWER_TIMEOUT))?;
+    match token::url(dir)? {
+        Some(url) => out.print(&json!({ "url": url }), &url),
+        None => Err(bad_input("this agent has no page: start it with --web 8391")),
     }
 }
 
