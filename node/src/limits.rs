@@ -111,7 +111,7 @@ pub const LINKS_MAX: usize = 2048;
 pub const HALF_OPEN_RETRY: usize = 16;
 /// Handshakes of others in progress at most; more are refused.
 pub const HALF_OPEN_MAX: usize = 64;
-/// While there is no room, the oldest handshake of the address that has the most of them gives way to one of an address
+/// While there is no room, the oldest handshake of the host that has the most of them gives way to one of a host
 /// that has fewer; to one of its own only after this time: an honest one takes two round trips and the work of its ends.
 /// Else a stranger without a certificate who begins 64 handshakes per [`HANDSHAKE_TIMEOUT`] keeps all others out.
 pub const HALF_OPEN_PATIENCE: Duration = Duration::from_secs(1);

@@ -1,7 +1,7 @@
 //! What happens to one link: quinn's events in, packets out, its end.
 
 use super::{Close, Frame, Link, LinkEvent, LinkKey, Links, Stage, StreamKey, lane::Broken, one::Side};
-use crate::{limits::*, offenders::Offence};
+use crate::{host::host_of, limits::*, offenders::Offence};
 use bytes::Bytes;
 use ifrit_core::{event::Lane, time::Now};
 use quinn_proto::{ConnectionError, Dir, Event, Incoming, StreamEvent};
@@ -332,10 +332,10 @@ impl Links {
         }
     }
 
-    /// Ends a handshake of others in favour of one from `newcomer`; whether there is one that may be ended. Addresses
+    /// Ends a handshake of others in favour of one from `newcomer`; whether there is one that may be ended. Hosts
     /// are worth something here: above [`HALF_OPEN_RETRY`] handshakes whoever begins one has proved its own.
     fn make_room(&mut self, newcomer: IpAddr, at: Instant) -> bool {
-        // How many each address has, and its oldest.
+        // How many each host has, and its oldest.
         let mut of: BTreeMap<IpAddr, (usize, Reverse<(Instant, usize)>)> = BTreeMap::new();
         for (slot, link) in self.slots.iter().enumerate() {
             let Some(link) = link.as_ref().filter(|link| link.accepted() && link.stage == Stage::Handshake)
@@ -343,10 +343,10 @@ impl Links {
                 continue;
             };
             let this = Reverse((link.started, slot));
-            let (count, oldest) = of.entry(link.conn.remote_address().ip()).or_insert((0, this));
+            let (count, oldest) = of.entry(host_of(link.conn.remote_address().ip())).or_insert((0, this));
             (*count, *oldest) = (*count + 1, this.max(*oldest));
         }
-        let own = of.get(&newcomer).map_or(0, |(count, _)| *count);
+        let own = of.get(&host_of(newcomer)).map_or(0, |(count, _)| *count);
         let Some(&(count, Reverse((started, slot)))) = of.values().max() else { return false };
         if own + 1 >= count && at < started + HALF_OPEN_PATIENCE {
             return false;

@@ -199,6 +199,16 @@ fn handshakes_that_one_host_stalls_keep_nobody_out() {
 }
 
 #[test]
+fn handshakes_that_one_host_stalls_from_many_addresses_keep_nobody_out() {
+    let mut world = besieged(|_| MANY_ADDRS);
+    world.dial(2, 1);
+    let before = world.now;
+    world.until(|world| !world.end(2).ups(id(1)).is_empty());
+    assert_eq!(world.end(2).ups(id(1)), [true]);
+    assert!(world.now.since(before) < Duration::from_millis(50), "at once");
+}
+
+#[test]
 fn handshakes_that_many_hosts_stall_give_way_after_a_second() {
     let mut world = besieged(|n| n);
     world.run(HALF_OPEN_PATIENCE);

@@ -129,9 +129,13 @@ impl End {
     }
 }
 
+/// A host that has all addresses of an IPv6 network.
+pub(crate) const MANY_ADDRS: u8 = u8::MAX;
+
 /// Where a member really is.
 fn place(hosts: &BTreeMap<u8, u8>, n: u8) -> SocketAddr {
     match hosts.get(&n) {
+        Some(&MANY_ADDRS) => SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, n.into()], 7000)),
         Some(host) => SocketAddr::new(addr(*host).ip(), 8000 + u16::from(n)),
         None => addr(n),
     }
