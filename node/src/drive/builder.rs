@@ -31,7 +31,14 @@ use ifrit_core::{
     time::{Mono, Wall},
 };
 use ring::rand::{SecureRandom, SystemRandom};
-use std::{fmt, future::Future, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 /// What a member is started from. A driver gives it with its runtime in place.
 ///
@@ -284,6 +291,7 @@ impl<R: Runtime> Builder<R> {
         }
         let (events, broadcasts) = (Registry::new(limits), Registry::new(limits));
         let (calls, received) = async_channel::bounded(CALLS_MAX);
+        let unheard = Arc::<AtomicBool>::default();
         let (runtime, roles, streams) = (self.runtime, self.roles, self.streams);
         let parts = Parts {
             runtime: runtime.clone(),
@@ -299,6 +307,7 @@ impl<R: Runtime> Builder<R> {
             limits,
             streams,
             opener: calls.downgrade(),
+            unheard: unheard.clone(),
             tape,
             delta,
         };
@@ -307,7 +316,8 @@ impl<R: Runtime> Builder<R> {
         }
         runtime.spawn(Loop::new(parts).run());
         let (warnings, contacts) = (loaded.warnings, loaded.contacts);
-        let facts = Facts { id, local_addr, network, clock, warnings, contacts, events, broadcasts, pen };
+        let facts =
+            Facts { id, local_addr, network, clock, warnings, contacts, events, broadcasts, pen, unheard };
         Ok(Client::new(facts, calls))
     }
 }

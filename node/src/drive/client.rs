@@ -31,7 +31,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -68,6 +68,8 @@ pub(super) struct Facts {
     pub(super) events: Registry<Notice>,
     pub(super) broadcasts: Registry<Broadcast>,
     pub(super) pen: Pen,
+    /// Set when there was no room for the word that a request is taken back.
+    pub(super) unheard: Arc<AtomicBool>,
 }
 
 /// Why a member stands as it does, and how it came to that.
@@ -295,7 +297,8 @@ impl Client {
         let ticket = self.shared.tickets.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         self.call(call(ticket, reply)).await.map_err(|_| RequestError::Cancelled)?;
-        let mut cancel = CancelOnDrop { ticket, calls: Some(&self.calls) };
+        let unheard = &self.shared.facts.unheard;
+        let mut cancel = CancelOnDrop { ticket, calls: Some(&self.calls), unheard };
         let result = answer.await.unwrap_or(Err(RequestError::Cancelled));
         cancel.calls = None;
         result
@@ -460,16 +463,19 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Cancels a request whose caller has gone. If the loop has no room for the word, the request's deadline ends it.
+/// Cancels a request whose caller has gone. If the loop has no room for the word, it looks for all such.
 struct CancelOnDrop<'a> {
     ticket: Ticket,
     calls: Option<&'a Sender<Call>>,
+    unheard: &'a AtomicBool,
 }
 
 impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
-        if let Some(calls) = self.calls {
-            drop(calls.try_send(Call::Cancel(self.ticket)));
+        if let Some(calls) = self.calls
+            && calls.try_send(Call::Cancel(self.ticket)).is_err()
+        {
+            self.unheard.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -32,7 +32,14 @@ use ifrit_core::{
     id::MemberId,
     time::{Mono, Now},
 };
-use std::{pin::Pin, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// Datagrams read in one turn. With 64 signature checks at 40 µs each, a turn stays near 3 ms.
 const DATAGRAMS_PER_TURN: usize = 64;
@@ -66,6 +73,8 @@ pub(super) struct Loop<R: Runtime> {
     broadcasts: Registry<Broadcast>,
     sayings: Sayings,
     requests: Requests,
+    /// Set when there was no room for the word that a request is taken back.
+    unheard: Arc<AtomicBool>,
     conditions: Conditions,
     saver: Saver,
     /// Asks the CA, if it is known where that is.
@@ -98,6 +107,7 @@ pub(super) struct Parts<R: Runtime> {
     pub(super) streams: Option<StreamHandler>,
     /// For streams, which call the loop too.
     pub(super) opener: WeakSender<Call>,
+    pub(super) unheard: Arc<AtomicBool>,
     pub(super) tape: Option<Tape>,
     /// The network's Δ.
     pub(super) delta: Duration,
@@ -139,6 +149,7 @@ impl<R: Runtime> Loop<R> {
             broadcasts: parts.broadcasts,
             sayings: Sayings::default(),
             requests: Requests::default(),
+            unheard: parts.unheard,
             conditions: Conditions::default(),
             saver: Saver::new(parts.store),
             keeper: parts.keeper,
@@ -195,6 +206,7 @@ impl<R: Runtime> Loop<R> {
             self.wake(now);
             now = self.receive(now);
             self.take_calls(now);
+            self.take_back(now);
             self.sayings.say(now, &mut self.node);
         }
         // A call may have ended it.
@@ -282,6 +294,13 @@ impl<R: Runtime> Loop<R> {
             if self.refused.is_some() {
                 return;
             }
+        }
+    }
+
+    /// Ends the requests of callers that have gone without being heard.
+    fn take_back(&mut self, now: Now) {
+        if self.unheard.swap(false, Ordering::Relaxed) {
+            self.requests.gone().into_iter().for_each(|ticket| self.call(now, Call::Cancel(ticket)));
         }
     }
 
@@ -378,6 +397,8 @@ impl<R: Runtime> Loop<R> {
                 _ = done.send(set.map_err(ClientError::from));
             }
             Call::SetSeeds(seeds) => self.node.set_seeds(now, seeds),
+            // Its word that it has gone may have found no room.
+            Call::Request { reply, .. } | Call::RequestAddr { reply, .. } if reply.is_canceled() => {}
             Call::Request { ticket, to, body, timeout, reply } => {
                 let id = self.node.request(now, to, &body, timeout);
                 self.requests.add(id, ticket, reply);

@@ -47,6 +47,12 @@ impl Requests {
         }
     }
 
+    /// Those whose callers have gone.
+    pub(super) fn gone(&self) -> Vec<Ticket> {
+        let gone = self.callers.values().filter(|(_, reply)| reply.is_canceled());
+        gone.map(|(ticket, _)| *ticket).collect()
+    }
+
     /// The caller has gone: the request to cancel, if it is not answered yet.
     pub(super) fn cancel(&mut self, ticket: Ticket) -> Option<RequestId> {
         let id = self.ids.remove(&ticket)?;

@@ -67,6 +67,7 @@ on_both_drivers![
     network::a_busy_member_refuses_and_goes_on,
     network::a_request_by_address_learns_who_is_there,
     network::ten_thousand_requests_may_be_in_flight,
+    network::requests_that_are_dropped_by_the_thousand_are_all_taken_back,
     network::a_member_without_handler_says_so,
     network::a_crashed_member_goes_down_everywhere,
     network::a_restart_returns_with_a_higher_epoch,

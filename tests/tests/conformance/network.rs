@@ -4,7 +4,7 @@ use crate::{
     cluster::{Cluster, state_of},
     driver::Driver,
 };
-use futures_util::future::join_all;
+use futures_util::future::{join_all, select};
 use ifrit_core::{
     action::Notice,
     id::MemberId,
@@ -14,9 +14,10 @@ use ifrit_core::{
 use ifrit_node::{
     app::RequestError,
     drive::{CODE_BUSY, CODE_NO_HANDLER, CODE_PANIC, Client, Event, Events},
-    limits::Limits,
+    limits::{Limits, REQUESTS_PER_PEER},
+    node::Node,
 };
-use std::{future::pending, time::Duration};
+use std::{future::pending, pin::pin, time::Duration};
 
 /// Enough for everybody to have several neighbours on five rings.
 const MEMBERS: usize = 5;
@@ -172,6 +173,34 @@ pub(crate) async fn ten_thousand_requests_may_be_in_flight<D: Driver>() {
         assert_eq!(answer, Ok(n.to_be_bytes().to_vec()));
     }
     cluster.complete::<D>().await;
+    cluster.stop::<D>().await;
+}
+
+pub(crate) async fn requests_that_are_dropped_by_the_thousand_are_all_taken_back<D: Driver>() {
+    let mut cluster = Cluster::new();
+    let stuck = |_, body: Vec<u8>| async move {
+        match &body[..] {
+            b"hello" => pending().await,
+            _ => Ok(body),
+        }
+    };
+    // Only its requesters' own bound counts here.
+    let mut limits = Limits::default();
+    (limits.handlers, limits.handlers_per_member) = (usize::MAX, usize::MAX);
+    let stuck = cluster.add::<D>(|builder| builder.on_request(stuck).limits(limits)).await;
+    let asker = cluster.add::<D>(|builder| builder).await;
+    cluster.complete::<D>().await;
+    // More than may be on their way at a time, and nobody's patience ends soon.
+    let hour = Duration::from_secs(3600);
+    let asks = join_all((0..3 * REQUESTS_PER_PEER).map(|_| asker.request_with(stuck.id(), "hello", hour)));
+    let all_asked = async {
+        let sent = |node: &Node| node.counters().requests_out as usize;
+        while asker.query(sent).await.expect("it runs") < REQUESTS_PER_PEER {}
+    };
+    D::within("all are on their way", select(Box::pin(asks), pin!(all_asked))).await;
+    // Nothing is left that the next one would have to wait for.
+    let answer = D::within("an answer", asker.request(stuck.id(), "one more")).await;
+    assert_eq!(answer, Ok(b"one more".to_vec()));
     cluster.stop::<D>().await;
 }
 
