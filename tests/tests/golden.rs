@@ -390,6 +390,31 @@ fn r14_certificate() {
 }
 
 #[test]
+fn r14_revoked() {
+    let mut world = World::converged(Setup::new(5, 18).rings(3));
+    world.crash(3);
+    world.run_for(s(5));
+    let mut story = Story::new(
+        &world,
+        "R14: a revocation list",
+        "The CA's list goes from whoever gets it first to all, whole to some, by its number to the others, who ask. E is in it: it
+         is out everywhere at once, its links are cut, and what it says is not looked at. D was away, and is given the list
+         by the first that it calls.",
+    );
+    story.listen(&mut world, |_, words| words.contains("revocation list"));
+    story.say(&world, "an operator gives A the list");
+    let list = world.network().revoke(7, &[world.id(4)]);
+    world.command(0, Command::SetRevocations(list.signed().bytes().to_vec())).expect("the CA's");
+    world.run_for(s(3));
+    story.look(&world, "then");
+    story.say(&world, "D starts again");
+    world.start(3);
+    world.run_for(s(5));
+    story.look(&world, "then");
+    golden("r14-revoked", &story.end(&world));
+}
+
+#[test]
 fn leaving() {
     let mut world = five(5);
     let mut story = Story::new(

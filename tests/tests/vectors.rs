@@ -1,4 +1,4 @@
-//! The certificates in `tests/vectors`, byte for byte as the CA issues them today. A change there is a change of the format
+//! The certificates and the revocation list in `tests/vectors`, byte for byte as the CA signs them today. A change there is a change of the format
 //! that every member of a running network must understand: commit it only if that is meant.
 //!
 //! `UPDATE=1 cargo test -p ifrit-tests --test vectors` writes them anew. The no_std gate is made from them.
@@ -7,6 +7,7 @@ use ifrit_core::{
     crypto::{P256Signer, Signer},
     id::{MemberId, NetworkId},
     params::Wish,
+    revocation::{Entry, Fields},
     time::Wall,
 };
 use ifrit_node::ca::Authority;
@@ -34,5 +35,8 @@ fn certificates_are_issued_byte_for_byte_as_ever() {
     let ca =
         Authority::create(signer(1), NetworkId([3; 32]), &Wish::default(), START, END).expect("a network");
     assert_is("root.der", ca.root().der());
+    let entries = [5, 1, 9].map(|id| Entry { id: MemberId([id; 32]), until: END }).to_vec();
+    let list = Fields { sequence: 7, entries }.sign(&ca.root().params, &mut signer(1)).expect("few");
+    assert_is("revocations.bin", list.signed().bytes());
     assert_is("member.der", &ca.issue(&signer(7).public_key(), MemberId([1; 32]), START, END, 2));
 }

@@ -81,7 +81,7 @@ use ifrit_core::{
     crypto::PublicKey,
     id::MemberId,
     time::{Mono, Now},
-    view::{Admit, View},
+    view::{Admit, State, View},
 };
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
@@ -256,7 +256,8 @@ impl Directory for View<'_> {
     }
 
     fn addrs(&self, member: &MemberId) -> Option<Vec<SocketAddr>> {
-        Some(self.member(member)?.addrs)
+        let known = self.member(member).filter(|view| view.state != State::Revoked);
+        known.map(|view| view.addrs)
     }
 
     fn key(&self, member: &MemberId) -> Option<PublicKey> {

@@ -251,10 +251,9 @@ impl<'a> Runner<'a> {
             | Notice::Revoked { .. } => false,
             _ => return,
         };
-        let Some(subject) = told.notice.subject() else { return };
         let (observer, now) = (told.observer, told.at);
         let Stage { world, truth, views, .. } = &mut self.stage;
-        let subject = world.index(&subject);
+        let Some(subject) = told.notice.subject().map(|subject| world.index(&subject)) else { return };
         if views.set(observer, subject, live, now) {
             self.expected.changed(observer, subject, live, now);
             self.figures.changed(observer, subject, live, truth, now);

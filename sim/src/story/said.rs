@@ -8,7 +8,10 @@ use crate::{
 use ifrit_core::{
     accusation::Accusation,
     note::Note,
-    tags::{DATAGRAM_PING, DATAGRAM_PONG, FRAME_ANNOUNCE, FRAME_WALK_ASK, FRAME_WALK_TELL},
+    tags::{
+        DATAGRAM_PING, DATAGRAM_PONG, FRAME_ANNOUNCE, FRAME_HOLDS, FRAME_REVOCATIONS, FRAME_WALK_ASK,
+        FRAME_WALK_TELL,
+    },
 };
 
 impl Story {
@@ -32,6 +35,8 @@ impl Story {
         match tag {
             FRAME_WALK_ASK => Some("walk: where do we differ?".into()),
             FRAME_WALK_TELL => Some("walk: these are my hashes".into()),
+            FRAME_HOLDS => Some("which revocation list it holds".into()),
+            FRAME_REVOCATIONS => Some("the revocation list".into()),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use ifrit_core::{
     crypto::{P256Signer, Signer},
     id::{MemberId, NetworkId},
     params::{Preset, Wish},
+    revocation::{Entry, Fields},
     time::Wall,
     view::{State, View},
 };
@@ -32,7 +33,7 @@ pub(crate) fn wall() -> Wall {
 }
 
 /// Few rings and the shortest times: one machine.
-fn wish() -> Wish {
+pub(crate) fn wish() -> Wish {
     Wish { members: 8, rings: Some(5), preset: Preset::Local, ..Wish::default() }
 }
 
@@ -65,6 +66,13 @@ impl Cluster {
         let begin = Wall(wall().0 - HOUR.as_millis() as u64);
         let certificate = self.ca.issue(&key.public_key(), id, begin, begin + span, 2);
         Identity::new(self.ca.root().der(), &certificate, key).expect("the CA's own")
+    }
+
+    /// A revocation list of the CA's.
+    pub(crate) fn revoke(&self, sequence: u64, who: &[MemberId]) -> Vec<u8> {
+        let entries = who.iter().map(|id| Entry { id: *id, until: wall() + HOUR }).collect();
+        let list = Fields { sequence, entries }.sign(&self.ca.root().params, &mut self.ca.key().clone());
+        list.expect("few").signed().bytes().to_vec()
     }
 
     pub(crate) fn identity(&self) -> Identity {

@@ -12,6 +12,7 @@ mod gossip;
 mod lifecycle;
 mod network;
 mod record;
+mod renewal;
 mod signatures;
 mod streams;
 
@@ -93,6 +94,8 @@ on_both_drivers![
     streams::a_crash_and_a_stop_end_streams,
     streams::a_stream_does_not_keep_its_member_running,
     streams::a_service_is_its_methods_and_refuses_the_rest,
+    renewal::r14_members_renew_by_themselves_and_a_stream_goes_on,
+    renewal::r14_revoked_is_out_everywhere_and_stays_out,
     record::a_recorded_run_replays_record_by_record,
     record::a_record_overwrites_nothing,
     signatures::a_signature_holds_at_every_member_for_its_bytes_alone,
