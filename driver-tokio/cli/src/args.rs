@@ -343,7 +343,7 @@ pub(crate) struct LeaveArgs {
 /// Which running agent to ask.
 #[derive(Debug, Args)]
 pub(crate) struct RunningAgent {
-    /// The directory of a running agent.
+    /// The directory of a running agent, or its control socket if that is elsewhere.
     #[arg(long)]
     dir: PathBuf,
 }

@@ -161,7 +161,8 @@ fn serve(args: &CaServeArgs, out: Out) -> anyhow::Result<()> {
     runtime.context("cannot start threads")?.block_on(async {
         let (mut signals, mut hangups) = (Signals::new()?, Hangups::new()?);
         let advertise = settings.advertise.map(|address| address.0);
-        let service = CaService::start(&settings.dir, settings.listen, advertise).await?;
+        let service =
+            CaService::start(&settings.dir, settings.listen, advertise, settings.contacts.0).await?;
         settings.cert_lifetime.map_or(Ok(()), |lifetime| service.ca().set_lifetime(lifetime))?;
         let network = service.ca().root().params.id.to_string();
         out.print(

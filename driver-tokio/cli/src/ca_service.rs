@@ -72,10 +72,12 @@ pub(crate) struct Shared {
 
 impl CaService {
     /// Opens the CA in `dir`, listens, and remembers the address for invites: `advertise`, or where it listens.
+    /// Newcomers are told of so many `contacts`.
     pub(crate) async fn start(
         dir: &Path,
         listen: SocketAddr,
         advertise: Option<String>,
+        contacts: usize,
     ) -> anyhow::Result<Self> {
         if listen.ip().is_unspecified() && advertise.is_none() {
             return Err(bad_input(format!(
@@ -94,7 +96,7 @@ impl CaService {
         let acceptor = TlsAcceptor::from(Arc::new(server_config(ca.authority())?));
         let (admin, socket) = server::bind_in(dir, ca_admin::socket_path(dir))?;
         let shared = Arc::new(Shared {
-            service: Service::new(Arc::new(ca)),
+            service: Service::new(Arc::new(ca)).telling(contacts),
             address,
             origin: Instant::now(),
             places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),

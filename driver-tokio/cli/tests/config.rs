@@ -3,8 +3,10 @@
 
 mod common;
 
-use common::{Agent, Ca, World, wait_or};
-use std::fs;
+use common::{Agent, Ca, Process, World, json_lines, wait_or};
+use ifrit_node::store::Store;
+use serde_json::Value;
+use std::{fs, net::TcpStream};
 
 /// An enrolled directory with this `ifrit.toml`.
 fn enrolled(world: &World, ca: &Ca, name: &str, file: &str) {
@@ -114,4 +116,139 @@ fn limits_of_the_file_hold() {
     b.sees(&world, &a.id, "down");
     let kept = b.ask(&world, "explain", &[&a.id])[0]["history"].as_array().unwrap().len();
     assert!(kept <= 1, "{kept} changes are remembered");
+}
+
+/// What follows from a network made with these flags, as an agent of it shows.
+fn effective(world: &World, name: &str, init: &[&str]) -> Value {
+    let (ca, node) = (format!("{name}.ca"), format!("{name}.node"));
+    let (ca, node) = (world.path(&ca), world.path(&node));
+    let (ca, node) = (ca.to_str().unwrap(), node.to_str().unwrap());
+    world.ok(&[&["ca", "init", "--dir", ca], init].concat());
+    world.ok(&["ca", "issue", "--dir", ca, "--out", node]);
+    json_lines(&world.ok(&["config", "show", "--effective", "--json", "--dir", node])).remove(0)
+}
+
+/// gossip_interval, monitor_interval, ping_limit, removal_timeout, num_rings of the Go library are the network's here.
+#[test]
+fn the_network_s_parameters_take_the_place_of_intervals_and_timeouts() {
+    let world = World::new();
+    let usual = effective(&world, "usual", &["--members", "100"]);
+    let changed = |name: &str, init: &[&str], keys: &[&str]| {
+        let other = effective(&world, name, init);
+        for key in keys {
+            let (part, key) = key.split_once('.').unwrap();
+            assert_ne!(usual[part][key], other[part][key], "{name}: {key} in {other:#}");
+        }
+        other
+    };
+    // How far apart rounds are, when an accused member is removed: Delta. Go: gossip_interval, removal_timeout.
+    let delta = changed(
+        "delta",
+        &["--members", "100", "--delta", "3s"],
+        &["network.delta_ms", "derived.note_spacing_ms"],
+    );
+    assert_eq!(delta["derived"]["answer_time_ms"], 6_000);
+    // How often members ping, and after how many misses they accuse: the preset. Go: monitor_interval, ping_limit.
+    changed(
+        "wan",
+        &["--members", "100", "--preset", "wan"],
+        &["derived.ping_interval_ms", "derived.misses", "derived.ping_timeout_ms"],
+    );
+    let rings = changed(
+        "rings",
+        &["--rings", "9"],
+        &["network.rings", "derived.tolerance", "derived.ping_interval_ms"],
+    );
+    assert_eq!(rings["network"]["rings"], 9);
+    assert_eq!(
+        changed("lease", &["--members", "100", "--lease", "2h"], &["network.lease_ms"])["network"]["lease_ms"],
+        7_200_000
+    );
+
+    // Each value says where it came from.
+    assert_eq!(usual["settings"]["dir"]["from"], "--dir");
+    assert_eq!(usual["settings"]["handlers"]["from"], "default");
+}
+
+/// removal_timeout of the Go library: it was never read there.
+#[test]
+fn an_accused_member_has_two_delta_to_answer() {
+    let world = World::new();
+    let ca = world.path("ca");
+    let ca = ca.to_str().unwrap();
+    world.ok(&["ca", "init", "--dir", ca, "--members", "8", "--preset", "local", "--delta", "1500ms"]);
+    let ca = Ca { dir: ca.to_owned(), port: 0, process: None };
+    ["a", "b"].iter().for_each(|name| ca.issue(&world, name));
+    let a = world.agent("a", &[]).started();
+    let mut b = world.agent("b", &["--seed-addr", &a.addr]).started();
+    a.sees_live(&world, 2);
+    b.process.kill();
+    a.sees(&world, &b.id, "down");
+    let why = &a.ask(&world, "explain", &[&b.id])[0];
+    let history = why["history"].as_array().unwrap();
+    let ago = |event: &str| {
+        let past = history.iter().find(|past| past["event"] == event);
+        past.unwrap_or_else(|| panic!("no {event} in {why:#}"))["ago_ms"].as_u64().unwrap()
+    };
+    let waited = ago("accused") - ago("down");
+    // 3 s less what the agent took to write the first of the two down; by what follows from the preset it would be 0.9 s.
+    assert!(waited > 2_000, "down {waited} ms after it was accused: {why:#}");
+}
+
+/// use_ca, ca_addr, boot_nodes, the CA's port, entry_addrs of the Go library.
+#[test]
+fn newcomers_find_the_ca_and_members_as_settings_say() {
+    let world = World::new();
+    let mut ca = Ca::init(&world, "ca");
+    // The CA's port and how many members it tells of, from its file.
+    let listen = format!("listen = \"127.0.0.1:{}\"\n", ca.port);
+    fs::write(world.path("ca").join("ifrit.toml"), format!("{listen}contacts = 0\n")).unwrap();
+    let serve = |world: &World| {
+        Process::start(world, "ca", &["ca", "serve", "--dir", world.path("ca").to_str().unwrap()])
+    };
+    let listens =
+        |port| wait_or("the CA listens", || TcpStream::connect(("127.0.0.1", port)).ok(), String::new);
+    ca.process = Some(serve(&world));
+    listens(ca.port);
+    let invite = ca.invite(&world, &["--uses", "9"]);
+    let contacts = |agent: &Agent| {
+        let copy = world.path("copy");
+        fs::create_dir_all(&copy).unwrap();
+        fs::copy(agent.dir.join("contacts"), copy.join("contacts")).unwrap();
+        Store::open(&copy).unwrap().load().contacts.len()
+    };
+    let one = world.agent("one", &["--join", &invite]).started();
+    let two = world.agent("two", &["--join", &invite]).started();
+    assert_eq!((contacts(&one), contacts(&two)), (0, 0), "the CA tells of nobody");
+
+    // It moves to another port and tells of one; who holds the old invite says where it is now.
+    ca.stop();
+    let port = common::free_port();
+    fs::write(world.path("ca").join("ifrit.toml"), format!("listen = \"127.0.0.1:{port}\"\ncontacts = 1\n"))
+        .unwrap();
+    ca.process = Some(serve(&world));
+    listens(port);
+    world.agent("three", &["--join", &invite]).process.fails(1, &["cannot reach the CA"]);
+    let three = world.agent("three", &["--join", &invite, "--ca", &format!("127.0.0.1:{port}")]).started();
+    assert_eq!(contacts(&three), 1, "the CA tells of one");
+
+    // Without an invite no CA is asked.
+    ca.stop();
+    ca.issue(&world, "four");
+    let four = world.agent("four", &["--seed-addr", &three.addr]).started();
+    four.sees(&world, &three.id, "live");
+}
+
+#[test]
+fn the_control_socket_may_be_elsewhere() {
+    let world = World::new();
+    let ca = Ca::init(&world, "ca");
+    let socket = world.path("elsewhere.sock");
+    let socket = socket.to_str().unwrap();
+    enrolled(&world, &ca, "node", &format!("control_socket = \"{socket}\"\n"));
+    let node = world.agent("node", &[]).started();
+    wait_or("the socket is there", || fs::metadata(socket).ok(), String::new);
+    let rows = json_lines(&world.ok(&["members", "--json", "--dir", socket]));
+    assert_eq!(rows[0]["id"], node.id);
+    world.run(&["members", "--dir", node.dir()]).expect_code(1).says(&["no agent runs with"]);
 }

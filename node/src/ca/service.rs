@@ -1,7 +1,7 @@
 //! The CA's HTTP service as a function: any server can host it.
 
 use super::{
-    Ca, CsrError, Enrolled, Refusal,
+    CONTACTS_MAX, Ca, CsrError, Enrolled, Refusal,
     limiter::Limiter,
     wire::{Bytes, Code, ENROL_PATH, Enrol, Granted, Problem, RENEW_PATH, REVOCATIONS_PATH, Renew, Revoked},
 };
@@ -29,13 +29,22 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Service {
     ca: Arc<Ca>,
+    /// Members told to a newcomer.
+    contacts: usize,
     limiter: Mutex<Limiter>,
 }
 
 impl Service {
     /// A service of `ca`.
     pub fn new(ca: Arc<Ca>) -> Self {
-        Self { ca, limiter: Mutex::default() }
+        Self { ca, contacts: CONTACTS_MAX, limiter: Mutex::default() }
+    }
+
+    /// Tells newcomers of at most so many members that enrolled lately, up to [`CONTACTS_MAX`]. Beside them an invite names some.
+    #[must_use]
+    pub fn telling(mut self, contacts: usize) -> Self {
+        self.contacts = contacts;
+        self
     }
 
     /// The CA.
@@ -116,7 +125,8 @@ impl Service {
         }
     }
 
-    fn granted(&self, now: Now, enrolled: Enrolled) -> Answer {
+    fn granted(&self, now: Now, mut enrolled: Enrolled) -> Answer {
+        enrolled.contacts.truncate(self.contacts);
         json(
             200,
             &Granted {

@@ -14,7 +14,7 @@ pub(crate) async fn choose(settings: &AgentSettings) -> Vec<SocketAddr> {
     if !settings.advertise.is_empty() || !settings.listen.ip().is_unspecified() {
         return settings.advertise.clone();
     }
-    let invite = settings.join.as_ref().and_then(|invite| invite.0.parse::<Invite>().ok());
+    let invite = settings.invite().and_then(|invite| invite.parse::<Invite>().ok());
     let targets = invite
         .map(|invite| invite.ca)
         .into_iter()

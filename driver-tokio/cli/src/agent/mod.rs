@@ -70,7 +70,7 @@ async fn live(
         () = signals.next() => bail!("stopped before it had started"),
     };
     shown.started(&client, &settings)?;
-    let (listener, socket) = server::bind(&settings.dir)?;
+    let (listener, socket) = server::bind(&settings.dir, settings.control_socket.as_deref())?;
     client.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     tell_started(&client, &settings, out)?;
     let slow = Slow::new(Params::derive(client.network()));
@@ -133,8 +133,8 @@ async fn start(settings: &AgentSettings) -> anyhow::Result<Client> {
         .limits(settings.limits())
         .probation(settings.probation())
         .on_request(|_from, body| async move { Ok(body) });
-    if let Some(invite) = &settings.join {
-        builder = builder.invite(&invite.0);
+    if let Some(invite) = &settings.invite() {
+        builder = builder.invite(invite);
     }
     if let Some(ca) = &settings.ca {
         builder = builder.ca(&*ca.0);

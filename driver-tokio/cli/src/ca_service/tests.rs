@@ -1,6 +1,7 @@
 use super::*;
 use crate::error::exit_code;
 use ifrit_core::params::Wish;
+use ifrit_node::ca::CONTACTS_MAX;
 use ifrit_node::{
     enrol::{self, EnrolError},
     identity::generate_key,
@@ -17,7 +18,7 @@ fn made() -> tempfile::TempDir {
 }
 
 async fn started(dir: &Path) -> CaService {
-    CaService::start(dir, ANY, None).await.expect("it starts")
+    CaService::start(dir, ANY, None, CONTACTS_MAX).await.expect("it starts")
 }
 
 async fn request(invite: Invite) -> Result<enrol::Enrolment, EnrolError> {
@@ -68,7 +69,9 @@ async fn a_restart_changes_nothing() {
     let listen = service.local_addr();
     service.stop().await;
     assert!(matches!(request(invite.clone()).await, Err(EnrolError::Unreachable { .. })), "it has stopped");
-    let service = CaService::start(dir.path(), listen, None).await.expect("address and database are free");
+    let service = CaService::start(dir.path(), listen, None, CONTACTS_MAX)
+        .await
+        .expect("address and database are free");
     request(invite).await.expect("it enrols");
     service.stop().await;
     assert!(!ca_admin::socket_path(dir.path()).exists(), "nothing is left behind");
@@ -77,7 +80,9 @@ async fn a_restart_changes_nothing() {
 #[tokio::test]
 async fn the_operator_reaches_the_ca_while_it_serves_and_while_it_does_not() {
     let dir = made();
-    let service = CaService::start(dir.path(), ANY, Some("ca.example:1".into())).await.expect("it starts");
+    let service = CaService::start(dir.path(), ANY, Some("ca.example:1".into()), CONTACTS_MAX)
+        .await
+        .expect("it starts");
     let ask = |ask: ca_admin::Ask| {
         let dir = dir.path().to_owned();
         async move { tokio::task::spawn_blocking(move || ca_admin::ask(&dir, &ask)).await.expect("no panic") }
@@ -85,7 +90,7 @@ async fn the_operator_reaches_the_ca_while_it_serves_and_while_it_does_not() {
     let invite = || ca_admin::Ask::Invite { uses: 1, expires_ms: 60_000 };
     let told = ask(invite()).await.expect("it serves");
     assert!(matches!(&told, ca_admin::Told::Invite { ca, .. } if ca == "ca.example:1"), "{told:?}");
-    let error = CaService::start(dir.path(), ANY, None).await.expect_err("it serves already");
+    let error = CaService::start(dir.path(), ANY, None, CONTACTS_MAX).await.expect_err("it serves already");
     assert!(error.to_string().contains("serves already"), "{error}");
     service.stop().await;
     let told = ask(invite()).await.expect("it does not serve");
@@ -100,15 +105,18 @@ async fn bad_starts_say_what_to_do() {
     let dir = made();
     let service = started(dir.path()).await;
     let other = made();
-    let taken = CaService::start(other.path(), service.local_addr(), None).await.expect_err("in use");
+    let taken =
+        CaService::start(other.path(), service.local_addr(), None, CONTACTS_MAX).await.expect_err("in use");
     assert!(taken.to_string().contains("is another program using port"), "{taken}");
     assert_eq!(exit_code(&taken), 1);
     let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
-    let error = CaService::start(other.path(), everywhere, None).await.expect_err("no address for invites");
+    let error = CaService::start(other.path(), everywhere, None, CONTACTS_MAX)
+        .await
+        .expect_err("no address for invites");
     assert!(error.to_string().contains("--advertise"), "{error}");
     assert_eq!(exit_code(&error), 2);
     let empty = tempfile::tempdir().expect("a directory");
-    let error = CaService::start(empty.path(), ANY, None).await.expect_err("no CA");
+    let error = CaService::start(empty.path(), ANY, None, CONTACTS_MAX).await.expect_err("no CA");
     assert!(error.to_string().contains("ifrit ca init"), "{error}");
     assert_eq!(exit_code(&error), 2);
 }

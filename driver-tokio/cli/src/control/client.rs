@@ -38,8 +38,10 @@ pub(crate) fn ask(dir: &Path, ask: &Ask, patience: Option<Duration>) -> anyhow::
 
 fn connect(dir: &Path) -> anyhow::Result<UnixStream> {
     let at = dir.display();
-    if !dir.is_dir() {
-        return Err(bad_input(format!("there is no directory {at}: give the one that the agent runs with")));
+    if !dir.exists() {
+        return Err(bad_input(format!(
+            "there is no directory {at}: give the one that the agent runs with, or its control socket"
+        )));
     }
     UnixStream::connect(socket_path(dir)).map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => {

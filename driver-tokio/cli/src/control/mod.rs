@@ -15,7 +15,10 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::FileTypeExt,
+    path::{Path, PathBuf},
+};
 
 /// Bytes of a line that a client may send: the longest text that `send` takes, JSON-escaped at worst.
 const ASK_MAX: usize = 512 * 1024;
@@ -127,7 +130,8 @@ pub(crate) struct Reply {
     pub(crate) ms: f64,
 }
 
-/// The socket in an agent's directory.
+/// The socket in an agent's directory, or `dir` itself if it is one.
 fn socket_path(dir: &Path) -> PathBuf {
-    dir.join("control.sock")
+    let is_socket = std::fs::metadata(dir).is_ok_and(|found| found.file_type().is_socket());
+    if is_socket { dir.into() } else { dir.join("control.sock") }
 }

@@ -47,16 +47,40 @@ pub(crate) struct ControlSocket {
     inode: u64,
 }
 
-/// Binds the socket of the agent in `dir`.
-pub(crate) fn bind(dir: &Path) -> anyhow::Result<(UnixListener, ControlSocket)> {
-    bind_in(dir, socket_path(dir))
+/// What names of directories begin with in which a socket is made, and how long they are.
+const MADE_IN: (&str, usize) = (".c", 6);
+
+/// Binds the socket of the agent that has locked `dir`: at `path`, or in `dir`.
+pub(crate) fn bind(dir: &Path, path: Option<&Path>) -> anyhow::Result<(UnixListener, ControlSocket)> {
+    remove_unfinished(dir)?;
+    match path {
+        None => bind_in(dir, socket_path(dir)),
+        Some(path) => {
+            let dir =
+                path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+            bind_in(dir, path.into())
+        }
+    }
+}
+
+/// Removes what agents left in `dir` that were killed while they made their socket.
+fn remove_unfinished(dir: &Path) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_ours = name.to_string_lossy().starts_with(MADE_IN.0) && name.len() == MADE_IN.1;
+        if is_ours && entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Binds a socket at `path` in `dir`. Whoever calls this holds the directory's lock, so that a file found there is stale.
 ///
 /// Made under another name in a directory of mode 0700 and moved: at no moment can another user connect.
 pub(crate) fn bind_in(dir: &Path, path: PathBuf) -> anyhow::Result<(UnixListener, ControlSocket)> {
-    let private = tempfile::Builder::new().prefix(".c").rand_bytes(4).tempdir_in(dir)?;
+    let private = tempfile::Builder::new().prefix(MADE_IN.0).rand_bytes(4).tempdir_in(dir)?;
     let made = private.path().join("s");
     let listener = UnixListener::bind(&made).with_context(|| {
         format!("cannot make a control socket in {}: is the path longer than about 90 bytes?", dir.display())

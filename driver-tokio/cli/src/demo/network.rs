@@ -9,7 +9,7 @@ use ifrit_core::{
     seed::{Rng, Seed},
     view::View,
 };
-use ifrit_node::ca::Ca;
+use ifrit_node::ca::{CONTACTS_MAX, Ca};
 use ifrit_tokio::{Client, Event, Events};
 use std::{
     collections::BTreeSet,
@@ -60,7 +60,7 @@ impl Network {
             Ca::init(&made, &wish, ca_service::wall()).map(|ca| ca.root().params)
         });
         let params = params.await??;
-        let service = CaService::start(&dir, ([127, 0, 0, 1], 0).into(), None).await?;
+        let service = CaService::start(&dir, ([127, 0, 0, 1], 0).into(), None, CONTACTS_MAX).await?;
         self.invite = service.invite(members, INVITE_HOLDS).await?.to_string();
         let what = format!(
             "network {} with {} rings: a member bears {} liars before it; messages arrive within {} ms",

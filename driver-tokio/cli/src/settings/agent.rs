@@ -6,7 +6,7 @@ use super::{
 };
 use crate::tags::{Name, Tag};
 use ifrit_core::config::Probation;
-use ifrit_node::limits::Limits;
+use ifrit_node::{invite::Invite, limits::Limits};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -69,8 +69,8 @@ settings! {
         /// An invite of `ifrit ca invite`; not looked at once it has enrolled. A secret: whoever holds it can become a member.
         join: Option<Secret> = None, restart, like "\"ifrit1/...\"";
 
-        /// Where the CA answers, for renewals and revocations, if it has moved since the enrolment or the identity was issued without
-        /// its service. Remembered.
+        /// Where the CA answers, if it has moved since the invite was made or the identity was issued without its service; for
+        /// renewals and revocations remembered. Whose CA it must be stays the invite's.
         ca: Option<HostPort> = None, restart, like "\"ca.example:8300\"";
 
         /// Instead of an invite, the root of a network without a CA (`ifrit ca init --open`). Whoever has it can make any number
@@ -87,6 +87,10 @@ settings! {
         /// Where the others reach it, if not at the address it listens on; up to 4. Port 0 stands for the one it listens on.
         /// If it listens on every interface and nothing is said, it tells the address from which it reaches the CA or a seed.
         advertise: Vec<SocketAddr> = Vec::new(), live, like "[\"203.0.113.5:8301\"]";
+
+        /// Where `ifrit members` and the other tools reach it (mode 0600), if not at control.sock in the directory, whose path
+        /// must not be longer than about 90 bytes. Give the tools this path then, as their --dir.
+        control_socket: Option<PathBuf> = None, restart, like "\"/run/ifrit/control.sock\"";
     }
 
     "What others see" {
@@ -166,6 +170,17 @@ settings! {
 }
 
 impl AgentSettings {
+    /// The invite, with the CA where it is now.
+    pub(crate) fn invite(&self) -> Option<String> {
+        let text = &self.join.as_ref()?.0;
+        let invite = match (text.parse::<Invite>(), &self.ca) {
+            (Ok(invite), Some(addr)) => Invite { ca: addr.0.clone(), ..invite }.to_string(),
+            // What is wrong with it is told when it is used.
+            _ => text.clone(),
+        };
+        Some(invite)
+    }
+
     /// What the member allows itself and others.
     pub(crate) fn limits(&self) -> Limits {
         let mut limits = Limits::default();

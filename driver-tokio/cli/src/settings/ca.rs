@@ -1,9 +1,10 @@
 //! The settings of `ifrit ca serve`.
 
 use super::{
-    kinds::{HostPort, LogFilter, LogFormat},
+    kinds::{Count, HostPort, LogFilter, LogFormat},
     settings,
 };
+use ifrit_node::ca::CONTACTS_MAX;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -22,6 +23,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("delta", NETWORK),
     ("preset", NETWORK),
     ("port", "is in `listen` here"),
+    ("boot_nodes", "is `contacts` here"),
 ];
 const NETWORK: &str = "is the network's: `ifrit ca init` fixes it";
 
@@ -38,6 +40,11 @@ settings! {
 
         /// Where newcomers reach it, if not at the address it listens on; invites carry it.
         advertise: Option<HostPort> = None, restart, like "\"ca.example:8300\"";
+    }
+
+    "Newcomers" {
+        /// Members that enrolled lately which a newcomer is told of, to begin with; beside those that its invite names.
+        contacts: Count<0, CONTACTS_MAX> = Count(CONTACTS_MAX), restart, like "5";
     }
 
     "Certificates" {
