@@ -285,7 +285,7 @@ Examples:
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) agent: RunningAgent,
-    /// A member id, or a beginning of at least 4 characters that only it has, with or without `m-`.
+    /// A member id, a beginning of at least 4 characters that only it has, with or without `m-`, or its name.
     pub(crate) member: String,
 }
 
@@ -293,10 +293,14 @@ pub(crate) struct ExplainArgs {
 #[command(after_help = "\
 Examples:
   ifrit monitor --dir node1
+  ifrit monitor --dir node1 --event down,accused,rebutted
   ifrit monitor --dir node1 --json | jq -c 'select(.event == \"down\")'")]
 pub(crate) struct MonitorArgs {
     #[command(flatten)]
     pub(crate) agent: RunningAgent,
+    /// Only these events; several with commas. That some are missing is always told.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) event: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -306,7 +310,7 @@ Examples:
 pub(crate) struct SendArgs {
     #[command(flatten)]
     pub(crate) agent: RunningAgent,
-    /// A member id, or a beginning of at least 4 characters that only it has, with or without `m-`.
+    /// A member id, a beginning of at least 4 characters that only it has, with or without `m-`, or its name.
     pub(crate) member: String,
     /// What to send.
     pub(crate) text: String,

@@ -16,7 +16,7 @@ use crate::{
     observe::list,
     output::{GOOD, Out, harmless, paint, span},
     render,
-    rows::MemberRow,
+    rows::{EventRow, MemberRow},
     tags,
 };
 use anyhow::bail;
@@ -54,8 +54,14 @@ pub(crate) fn explain(args: &ExplainArgs, out: Out) -> anyhow::Result<()> {
 
 pub(crate) fn monitor(args: &MonitorArgs, out: Out) -> anyhow::Result<()> {
     let mut answers = ask(args.agent.dir(), &Ask::Monitor, None)?;
+    // The first says that from now on nothing is missed; one that says what was missed must never be left out.
+    let always = ["watching", "lagged"];
+    let is_wanted = |row: &EventRow| {
+        args.event.is_empty() || always.contains(&row.event.as_str()) || args.event.contains(&row.event)
+    };
     loop {
         match answers.next()? {
+            Some(Tell::Event(row)) if !is_wanted(&row) => {}
             Some(Tell::Event(row)) => out.print(&row, render::event(&row))?,
             None => bail!("the agent has stopped"),
             Some(_) => return unexpected(),

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Agent, Ca, World, json_lines, wait_for, wait_or};
+use common::{Agent, Ca, Process, World, json_lines, wait_for, wait_or};
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -55,10 +55,24 @@ fn members_have_names_tags_and_round_trips_and_are_filtered_by_them() {
     for part in ["NAME", "RTT", "node2", "role=web zone=eu", " ms", "3 members: 3 live"] {
         assert!(table.contains(part), "{part:?} is missing in\n{table}");
     }
+    // A name stands for an id where only one has it.
+    assert_eq!(agents[0].ask(&world, "explain", &["node2"])[0]["id"], agents[2].id.as_str());
+    world.run(&["explain", "--dir", agents[0].dir(), "node9"]).expect_code(2).says(&["not a member id"]);
+    let mut monitor = Process::start(
+        &world,
+        "monitor",
+        &["monitor", "--json", "--dir", agents[0].dir(), "--event", "down"],
+    );
+    wait_for("it watches", || monitor.output()[0].contains("watching").then_some(()));
     let gone = agents.pop().unwrap();
     let id = gone.id.clone();
     drop(gone);
     agents[0].sees(&world, &id, "down");
+    wait_for("the event", || monitor.output()[0].contains("\"down\"").then_some(()));
+    monitor.kill();
+    let told = json_lines(&monitor.output()[0]);
+    let events: Vec<_> = told.iter().map(|row| text(&row["event"])).collect();
+    assert_eq!(events, ["watching", "down"], "nothing else");
     let rows = agents[0].ask(&world, "members", &["--state", "down"]);
     assert_eq!(rows.iter().map(|row| text(&row["id"])).collect::<Vec<_>>(), [id]);
     world

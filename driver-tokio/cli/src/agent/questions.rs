@@ -3,6 +3,7 @@
 use crate::{
     error::bad_input,
     rows::{ExplainRow, MemberRow, in_ms},
+    tags,
 };
 use ifrit_core::{
     id::MemberId,
@@ -89,19 +90,37 @@ fn revoked(view: &View<'_>) -> Vec<MemberView> {
     listed.filter(|entry| entry.id != view.me()).filter_map(|entry| view.member(&entry.id)).collect()
 }
 
-/// The member whose id is `text`, or begins so.
+/// The member whose id is `text`, or begins so; else the one that calls itself so. A name proves nothing, so it must be the
+/// only one.
 pub(crate) async fn resolve(client: &Client, text: &str) -> anyhow::Result<MemberId> {
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
-    let prefix = Prefix::parse(text)?;
-    let found = client.query(move |node| {
-        let view = node.view();
-        let listed = view.revocations().into_iter().flat_map(Revocations::entries);
-        let ids = view.members().map(|member| member.id).chain(listed.map(|entry| entry.id));
-        ids.filter(|id| prefix.fits(id)).take(NAMED_MAX + 1).collect::<Vec<_>>()
-    });
-    pick(text, &found.await?)
+    let (prefix, name) = (Prefix::parse(text), text.to_owned());
+    let look = move |node: &Node| {
+        let (mut begin, mut named) = (Vec::new(), Vec::new());
+        for member in node.view().members() {
+            let begins = prefix.as_ref().is_ok_and(|prefix| prefix.fits(&member.id));
+            let list = if begins {
+                &mut begin
+            } else if tags::decode(&member.tags).is_some_and(|(own, _)| own.as_deref() == Some(name.as_str()))
+            {
+                &mut named
+            } else {
+                continue;
+            };
+            if list.len() <= NAMED_MAX {
+                list.push(member.id);
+            }
+        }
+        (prefix, begin, named)
+    };
+    let (prefix, begin, named) = client.query(look).await?;
+    match (begin.is_empty(), named.is_empty()) {
+        (true, false) => pick(text, &named),
+        (true, true) => prefix.and_then(|_| pick(text, &[])),
+        (false, _) => pick(text, &begin),
+    }
 }
 
 fn pick(text: &str, found: &[MemberId]) -> anyhow::Result<MemberId> {
@@ -114,7 +133,7 @@ fn pick(text: &str, found: &[MemberId]) -> anyhow::Result<MemberId> {
                 names.push("...".to_owned());
             }
             Err(bad_input(format!(
-                "{text} is the beginning of several members, give more of it:\n  {}",
+                "{text} fits several members, give more of an id:\n  {}",
                 names.join("\n  ")
             )))
         }

@@ -122,7 +122,7 @@ The other member's agent answers by itself; its application is not asked. Exit c
 pub(crate) struct PingArgs {
     #[command(flatten)]
     pub(crate) agent: RunningAgent,
-    /// A member id, or a beginning of at least 4 characters that only it has, with or without `m-`.
+    /// A member id, a beginning of at least 4 characters that only it has, with or without `m-`, or its name.
     pub(crate) member: String,
     /// How many times.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
@@ -145,7 +145,7 @@ Examples:
 pub(crate) struct RingsArgs {
     #[command(flatten)]
     pub(crate) agent: RunningAgent,
-    /// A member id, or a beginning of at least 4 characters that only it has, with or without `m-`.
+    /// A member id, a beginning of at least 4 characters that only it has, with or without `m-`, or its name.
     pub(crate) member: Option<String>,
     /// Only this ring, and all of it; repeat it for more.
     #[arg(long)]
