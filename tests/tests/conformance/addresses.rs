@@ -42,18 +42,16 @@ pub(crate) async fn a_socket_of_both_families_meets_members_of_ipv4<D: Driver>()
     }
     let mut cluster = Cluster::new();
     let (every, here) = ((Ipv6Addr::UNSPECIFIED, 0).into(), (Ipv4Addr::LOCALHOST, 0).into());
+    // It dials one of IPv4, which knows nothing of it; then it is dialled by one. `localhost` is an address of each family: the one
+    // that cannot be reached costs no time.
+    cluster.add::<D>(|builder| builder).await;
     let both = cluster.add::<D>(|builder| builder.bind(every).advertise(here)).await;
-    // Those after it are of IPv4. `localhost` is an address of each family: the one that cannot be reached costs no time.
-    let name = format!("localhost:{}", both.local_addr().port());
-    for _ in 0..2 {
-        cluster.add::<D>(|builder| builder.seed_addr(&name)).await;
-    }
     cluster.complete::<D>().await;
-    // It also dials: one of IPv4 comes back and knows nobody's address by itself.
-    let seen = both.explain(cluster.members[1].id()).await.expect("it runs").expect("a member");
-    assert_eq!(seen.now.expect("in lease").member.addrs, [cluster.members[1].local_addr()]);
-    let ipv4_peer = cluster.members[1].id();
-    let reply = D::within("an answer", both.request(ipv4_peer, "hello")).await;
-    assert!(reply.is_err_and(|error| !matches!(error, ifrit_node::app::RequestError::Unreachable)));
+    let name = format!("localhost:{}", both.local_addr().port());
+    cluster.add::<D>(|builder| builder.seed_addr(&name)).await;
+    cluster.complete::<D>().await;
+    let first = &cluster.members[0];
+    let seen = both.explain(first.id()).await.expect("it runs").expect("a member");
+    assert_eq!(seen.now.expect("in lease").member.addrs, [first.local_addr()]);
     cluster.stop::<D>().await;
 }

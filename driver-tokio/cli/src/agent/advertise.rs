@@ -47,11 +47,23 @@ async fn local_ip_towards(target: &str, v4: bool) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::kinds::HostPort;
 
     #[tokio::test]
     async fn a_neighbour_on_this_machine_is_reached_from_loopback() {
         let ip = local_ip_towards("127.0.0.1:8300", true).await;
         assert_eq!(ip, Some(Ipv4Addr::LOCALHOST.into()));
         assert_eq!(local_ip_towards("[::1]:1", true).await, None, "an IPv4 socket reaches no IPv6 address");
+    }
+
+    #[tokio::test]
+    async fn who_listens_on_both_families_tells_the_address_of_the_one_that_the_seed_has() {
+        let told = |listen: &str, seed: &str| {
+            let (listen, seed) = (listen.parse().expect("an address"), HostPort(seed.to_owned()));
+            AgentSettings { listen, seed_addr: vec![seed], ..AgentSettings::default() }
+        };
+        let here = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+        assert_eq!(choose(&told("[::]:8301", "127.0.0.1:1")).await, here);
+        assert_eq!(choose(&told("0.0.0.0:8301", "127.0.0.1:1")).await, here);
     }
 }
