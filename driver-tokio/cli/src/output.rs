@@ -61,9 +61,14 @@ impl Out {
                 serde_json::json!({ "error": format!("{error:#}"), "exit": exit })
             )
         } else {
-            writeln!(anstream::stderr(), "{}: {error:#}", paint(BAD.bold(), "error"))
+            writeln!(anstream::stderr(), "{}: {}", paint(BAD.bold(), "error"), in_words(error))
         };
     }
+}
+
+/// An error and what led to it, on one line. It may quote what another member said, of its handler's failure say.
+fn in_words(error: &anyhow::Error) -> String {
+    harmless(&format!("{error:#}"))
 }
 
 /// `text` in a style.
@@ -116,6 +121,8 @@ mod tests {
 
     #[test]
     fn text_of_a_peer_cannot_steer_the_terminal() {
+        let failure = anyhow::anyhow!("the member's handler failed: \u{1b}]0;owned\u{7}");
+        assert_eq!(in_words(&failure), "the member's handler failed: \\u{1b}]0;owned\\u{7}");
         assert_eq!(harmless("hi\n\u{1b}[2Jthere\u{9b}"), "hi\n\\u{1b}[2Jthere\\u{9b}");
     }
 }

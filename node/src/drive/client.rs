@@ -308,6 +308,9 @@ impl Client {
     /// says things; this member is not told its own. At most
     /// [`BROADCAST_MAX`](ifrit_core::limits::BROADCAST_MAX) bytes.
     ///
+    /// It carries the time: members whose clocks say that it was said longer ago than it is kept, and the network's clock
+    /// allowance, do not take it.
+    ///
     /// Waits while this member says more than the others take ([`BROADCAST_RATE`](crate::limits::BROADCAST_RATE)). If it
     /// is dropped, the broadcast was made or it was not.
     ///
