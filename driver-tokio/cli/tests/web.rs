@@ -142,6 +142,10 @@ fn a_page_is_off_unless_asked_for_stays_on_loopback_and_ends_with_the_agent() {
     let new = url(&world, &agent);
     assert_eq!(ask(port, "GET", "/", &[&bearer(&old)]).unwrap().status, 401);
     assert_eq!(ask(port, "GET", "/", &[&bearer(&new)]).unwrap().status, 200);
+    // One that was killed leaves its token, and a run without a page has none.
+    drop(agent);
+    let agent = world.agent("node", &[]).started();
+    world.run(&["web", "--dir", agent.dir()]).expect_code(2).says(&["no page"]);
 }
 
 /// A network in which somebody has crashed, seen by one that has a page with its first curves.

@@ -38,6 +38,8 @@ impl Shown {
     /// The member runs, and its directory is locked.
     pub(super) fn started(&mut self, client: &Client, settings: &AgentSettings) -> anyhow::Result<()> {
         let _ = self.started.send(Some(client.clone()));
+        // That of a run that was killed opens nothing any more.
+        token::forget(&settings.dir);
         if let Some(web) = self.web.take() {
             self.tasks.spawn(web.open(&settings.dir, client.clone())?);
             self.token_in = Some(settings.dir.clone());

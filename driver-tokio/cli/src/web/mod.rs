@@ -32,7 +32,7 @@ use hyper::{
 use ifrit_tokio::Client;
 use page::Seen;
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -171,7 +171,8 @@ fn is_local(host: &str) -> bool {
         Some((name, port)) if port.bytes().all(|c| c.is_ascii_digit()) => name,
         _ => host,
     };
-    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    name == "localhost" || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 fn refused() -> Said {
@@ -205,7 +206,9 @@ mod tests {
     #[test]
     fn only_this_machine_as_itself_is_local() {
         assert!(
-            ["localhost", "localhost:1", "127.0.0.1:8391", "[::1]:8391", "[::1]"].into_iter().all(is_local)
+            ["localhost", "localhost:1", "127.0.0.1:8391", "127.0.0.2", "[::1]:8391", "[::1]"]
+                .into_iter()
+                .all(is_local)
         );
         assert!(
             !["evil.example", "evil.example:8391", "localhost.evil.example", "", "10.0.0.1:1"]
