@@ -67,6 +67,19 @@ pub struct MemberView {
     pub tags: Vec<u8>,
 }
 
+/// What is held against one member, with the evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charged {
+    /// The member.
+    pub member: MemberView,
+    /// Whether a hold keeps it out (R6), and until when.
+    pub held_until: Option<Mono>,
+    /// When it goes down if nothing happens.
+    pub deadline: Option<Mono>,
+    /// Every accusation of its epoch that is held.
+    pub accusations: Vec<Charge>,
+}
+
 /// Everything that a view can say about one member, with the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
@@ -265,26 +278,34 @@ impl View<'_> {
         let watchers = rings
             .filter_map(|ring| state.predecessor(ring, id).map(|watcher| (ring, state.id(watcher))))
             .collect();
-        let case = state.case(ix);
+        let Charged { member, held_until, deadline, accusations } = self.charges_of(ix);
+        let minor = self.0.links.get(id).and_then(|link| link.minor);
+        Some(Explanation { member, watchers, held_until, deadline, accusations, minor })
+    }
+
+    /// What is held against a member; nothing of strangers. Unlike [`View::explain`] it looks along no ring.
+    pub fn charges(&self, id: &MemberId) -> Option<Charged> {
+        self.0.state.roster.ix(id).map(|ix| self.charges_of(ix))
+    }
+
+    /// Everybody of whom an accusation is held, valid or parked, and whoever is held (R6).
+    pub fn charged(&self) -> impl Iterator<Item = Charged> + '_ {
+        self.0.state.charged().map(|ix| self.charges_of(ix))
+    }
+
+    fn charges_of(&self, ix: Ix) -> Charged {
+        let case = self.0.state.case(ix);
         let charge = |slot: &crate::state::Slot| Charge {
             accusation: Arc::clone(&slot.accusation),
             valid: slot.valid,
             since: slot.since,
         };
-        Some(Explanation {
+        Charged {
             member: self.show(ix),
-            watchers,
             held_until: case.and_then(|case| case.hold),
             deadline: case.filter(|case| case.rank.is_none()).and_then(|case| case.timer),
             accusations: case.map(|case| case.slots.iter().map(charge).collect()).unwrap_or_default(),
-            minor: self.0.links.get(id).and_then(|link| link.minor),
-        })
-    }
-
-    /// Everybody of whom an accusation is held, valid or parked, and whoever is held (R6), each explained.
-    pub fn charged(&self) -> impl Iterator<Item = Explanation> + '_ {
-        let ids = self.0.state.charged().map(|ix| self.0.state.id(ix));
-        ids.filter_map(|id| self.explain(&id))
+        }
     }
 
     /// What is held for peers and on their account.

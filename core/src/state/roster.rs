@@ -181,6 +181,8 @@ pub(crate) struct Case {
 /// The closest accusation of one member on one ring.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
+    /// The accusation's, at hand: all slots are looked through for one ring's.
+    pub(crate) ring: u8,
     pub(crate) accuser: Ix,
     pub(crate) accusation: Arc<Accusation>,
     /// Valid by R1; else parked.
@@ -195,11 +197,11 @@ pub(crate) struct Slot {
 
 impl Case {
     pub(crate) fn slot(&self, ring: u8) -> Option<&Slot> {
-        self.slots.iter().find(|slot| slot.accusation.ring == ring)
+        self.slots.iter().find(|slot| slot.ring == ring)
     }
 
     pub(crate) fn slot_mut(&mut self, ring: u8) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| slot.accusation.ring == ring)
+        self.slots.iter_mut().find(|slot| slot.ring == ring)
     }
 
     /// The age of the oldest valid accusation counts from here (R4).

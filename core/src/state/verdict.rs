@@ -95,7 +95,7 @@ impl State {
 
     /// The same for an accusation that sits in a slot.
     fn over_slot(&self, accused: Ix, slot: &Slot) -> impl Iterator<Item = Ix> {
-        self.over(slot.accusation.ring, slot.accuser, accused)
+        self.over(slot.ring, slot.accuser, accused)
     }
 
     /// Whether the note held lets its owner be accused on `ring`.
@@ -114,7 +114,7 @@ impl State {
         let void = planted!(AccuserMatters) && (self.is_out(slot.accuser) || self.is_accused(slot.accuser));
         let mut ages = true;
         let mut clear = self.over_slot(accused, slot).inspect(|ix| ages &= !self.is_held(*ix));
-        let valid = self.is_enabled(accused, slot.accusation.ring) && clear.all(skipped) && !void;
+        let valid = self.is_enabled(accused, slot.ring) && clear.all(skipped) && !void;
         drop(clear);
         (valid, valid && ages)
     }
@@ -128,7 +128,7 @@ impl State {
             return;
         };
         let case = self.cases.entry(accused).or_default();
-        let old = case.slots.iter().position(|slot| slot.accusation.ring == accusation.ring);
+        let old = case.slots.iter().position(|slot| slot.ring == accusation.ring);
         if old.is_some() {
             mark!(R2Closer);
         }
@@ -139,9 +139,9 @@ impl State {
         if since.is_some() {
             mark!(R4Inherit);
         }
-        let at = case.slots.partition_point(|slot| slot.accusation.ring < accusation.ring);
-        case.slots
-            .insert(at, Slot { accuser, accusation, valid: since.is_some(), open: true, since, waited });
+        let (ring, valid) = (accusation.ring, since.is_some());
+        let at = case.slots.partition_point(|slot| slot.ring < ring);
+        case.slots.insert(at, Slot { ring, accuser, accusation, valid, open: true, since, waited });
         self.dirty.insert(accused);
         self.settle(now);
         self.push_parked(accused);

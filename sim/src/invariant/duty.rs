@@ -12,7 +12,7 @@ use super::{
 use crate::run::Scene;
 use ifrit_core::{
     time::Mono,
-    view::{Explanation, State, View},
+    view::{Charged, State, View},
 };
 
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ impl Duty {
         scene: &Scene<'_>,
         observer: usize,
         view: &View<'_>,
-        case: &Explanation,
+        case: &Charged,
         found: &mut Found,
     ) {
         let subject = scene.world.index(&case.member.id);

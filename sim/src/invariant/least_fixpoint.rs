@@ -9,7 +9,7 @@ use super::{
 use crate::run::Scene;
 use ifrit_core::{
     time::Mono,
-    view::{Charge, Explanation, State, View},
+    view::{Charge, Charged, State, View},
 };
 use std::collections::BTreeSet;
 
@@ -59,7 +59,7 @@ impl LeastFixpoint {
     }
 
     /// What of one case does not follow from its records.
-    fn wrong(&self, scene: &Scene<'_>, view: &View<'_>, case: &Explanation) -> Option<String> {
+    fn wrong(&self, scene: &Scene<'_>, view: &View<'_>, case: &Charged) -> Option<String> {
         for charge in &case.accusations {
             let accusation = &charge.accusation;
             if accusation.epoch != case.member.epoch {
@@ -85,7 +85,7 @@ impl LeastFixpoint {
 
     /// R2, word by word: the least S such that whoever is Down and held, or accused validly over S and those that are out for
     /// other reasons, is in S.
-    fn least(&self, scene: &Scene<'_>, view: &View<'_>, cases: &[Explanation]) -> BTreeSet<usize> {
+    fn least(&self, scene: &Scene<'_>, view: &View<'_>, cases: &[Charged]) -> BTreeSet<usize> {
         let mut least = BTreeSet::new();
         loop {
             let supports = |member: usize| match state(scene.world, view, member) {
@@ -93,7 +93,7 @@ impl LeastFixpoint {
                 Some(state) => !state.is_live(),
                 None => true,
             };
-            let joins = |case: &&Explanation| {
+            let joins = |case: &&Charged| {
                 let mut valid = case.accusations.iter().filter(|charge| charge.valid);
                 let held = case.held_until.is_some_and(|until| until != Mono(0));
                 held || valid.any(|charge| self.between(scene, charge).all(supports))

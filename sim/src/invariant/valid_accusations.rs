@@ -27,7 +27,7 @@ impl Invariant for ValidAccusations {
             return;
         }
         let Some(view) = scene.correct_view(what.observer) else { return };
-        let Some(held) = view.explain(&accusation.accused) else { return };
+        let Some(held) = view.charges(&accusation.accused) else { return };
         let still = |charge: &&ifrit_core::view::Charge| {
             charge.valid && charge.accusation.hash() == accusation.hash()
         };
