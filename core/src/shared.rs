@@ -7,8 +7,10 @@ use crate::{
     id::MemberId,
     note::Note,
     params::NetworkParams,
-    state::State,
+    revocation::Revocations,
+    state::{Ix, Roster, State},
     time::{Mono, Now},
+    wire::{Bundle, Frame},
 };
 use alloc::{sync::Arc, vec::Vec};
 
@@ -87,11 +89,6 @@ impl Shared {
         Self { state: Arc::new(state), ..self.clone() }
     }
 
-    /// What a running member holds.
-    pub(crate) fn of(network: NetworkParams, state: &State, store: &Arc<dyn Store>) -> Self {
-        Self { network, state: Arc::new(state.clone()), store: Arc::clone(store) }
-    }
-
     /// How many members are in it.
     pub fn len(&self) -> usize {
         self.state.roster.len()
@@ -102,10 +99,9 @@ impl Shared {
         self.len() == 0
     }
 
-    /// Appends what [`View::snapshot`](crate::view::View::snapshot) of the member `me` would have: the records of all others
-    /// that are not out. O(N).
-    pub fn snapshot(&self, me: &MemberId, out: &mut Vec<u8>) {
-        self.state.snapshot(me, out);
+    /// What a member that starts from it has to save.
+    pub fn saved(&self) -> Saved {
+        Saved::of(&self.state)
     }
 
     /// The state of a member of `network` that starts from it, if it is of that network.
@@ -115,6 +111,39 @@ impl Shared {
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)
+    }
+}
+
+/// What is worth keeping of a view over a restart, as it was at one moment.
+///
+/// It shares with the view what does not change meanwhile: the records only, not what is held against anybody, nor what
+/// follows from that.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    roster: Roster,
+    revoked: Option<Arc<Revocations>>,
+}
+
+impl Saved {
+    pub(crate) fn of(state: &State) -> Self {
+        Self { roster: state.roster.clone(), revoked: state.revoked.clone() }
+    }
+
+    /// Appends it for [`Stored`](crate::config::Stored): the revocation list, if there is one, and the records of all that
+    /// are not out, but for `me`'s. O(N).
+    pub fn snapshot(&self, me: &MemberId, out: &mut Vec<u8>) {
+        if let Some(list) = &self.revoked {
+            out.extend(Frame::Revocations(list.signed().bytes()).encode());
+        }
+        let roster = &self.roster;
+        let live = roster.iter().filter(|(id, ix)| *id != me && !roster[*ix].standing.is_out());
+        let bundle = |(id, ix): (&MemberId, Ix)| Bundle {
+            id: *id,
+            certificate: Some(roster[ix].certificate.der()),
+            note: Some(roster[ix].note.signed().bytes()),
+            accusations: Vec::new(),
+        };
+        out.extend(Frame::Records(live.map(bundle).collect()).encode());
     }
 }
 

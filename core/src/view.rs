@@ -9,7 +9,7 @@ use crate::{
     member::Member,
     params::Params,
     revocation::Revocations,
-    shared::Shared,
+    shared::Saved,
     state::{Ix, Standing},
     time::{Mono, Wall},
 };
@@ -322,12 +322,12 @@ impl View<'_> {
 
     /// Appends the records worth keeping over a restart, for [`Stored`](crate::config::Stored). O(N).
     pub fn snapshot(&self, out: &mut Vec<u8>) {
-        self.0.state.snapshot(&self.0.me, out);
+        self.saved().snapshot(&self.0.me, out);
     }
 
-    /// The same, to be written out later: it shares with the view what does not change meanwhile.
-    pub fn share(&self) -> Shared {
-        Shared::of(self.0.network, &self.0.state, &self.0.store)
+    /// The same, to be written out later.
+    pub fn saved(&self) -> Saved {
+        Saved::of(&self.0.state)
     }
 
     fn show(&self, ix: Ix) -> MemberView {

@@ -211,7 +211,7 @@ impl World {
 
     fn persist(&mut self, node: usize, brain: &dyn Brain, seq: u64, what: Persist) {
         let Some(takes) = self.setup.disk else { return };
-        let what = Save::new(what, || member_of(brain).map(|member| member.view().share()));
+        let what = Save::new(what, || member_of(brain).map(|member| member.view().saved()));
         self.later(node, self.now + takes, What::Persisted { seq, what });
     }
 

@@ -6,7 +6,7 @@ use crate::{
     tamper::Deed,
 };
 use core::net::SocketAddr;
-use ifrit_core::{action::Persist, event::Lane, id::MemberId, shared::Shared, time::Mono};
+use ifrit_core::{action::Persist, event::Lane, id::MemberId, shared::Saved, time::Mono};
 use std::rc::Rc;
 
 /// Something that happens in one process.
@@ -129,10 +129,10 @@ pub(crate) enum Save {
 
 impl Save {
     /// Resolves what the core asked for; `snapshot` gives the view, if a real member runs.
-    pub(crate) fn new(what: Persist, snapshot: impl FnOnce() -> Option<Shared>) -> Option<Self> {
+    pub(crate) fn new(what: Persist, snapshot: impl FnOnce() -> Option<Saved>) -> Option<Self> {
         match what {
             Persist::EpochCeiling(ceiling) => Some(Self::EpochCeiling(ceiling)),
-            Persist::Records => snapshot().map(|view| Self::Records(Records::View(view))),
+            Persist::Records => snapshot().map(|saved| Self::Records(Records::Saved(saved))),
         }
     }
 }

@@ -6,7 +6,7 @@ use ifrit_core::{
     config::Stored,
     event::Lane,
     id::MemberId,
-    shared::Shared,
+    shared::Saved,
     time::{Mono, Now, Wall},
 };
 use std::{
@@ -64,7 +64,7 @@ pub(crate) struct Disk {
 pub(crate) enum Records {
     Bytes(Vec<u8>),
     /// Written out when it is read: so 10⁴ disks hold each record once.
-    View(Shared),
+    Saved(Saved),
 }
 
 impl Default for Records {
@@ -82,9 +82,9 @@ impl Disk {
     pub(crate) fn read(&self, me: &MemberId) -> Stored {
         let records = match &self.records {
             Records::Bytes(bytes) => bytes.clone(),
-            Records::View(view) => {
+            Records::Saved(saved) => {
                 let mut bytes = Vec::new();
-                view.snapshot(me, &mut bytes);
+                saved.snapshot(me, &mut bytes);
                 bytes
             }
         };

@@ -43,7 +43,7 @@ impl World {
         }
         let view = world.first_view();
         for node in 0..world.setup.members {
-            world.nodes[node].disk.records = Records::View(view.clone());
+            world.nodes[node].disk.records = Records::Saved(view.saved());
             let birth = world.birth(node, Stored::default(), view.clone());
             world.begin(node, birth);
         }

@@ -29,7 +29,7 @@ use crate::{
     tags::{HASH_LEAF, HASH_VIEW},
     time::{Mono, Now, Wall},
     trie::Trie,
-    wire::{Bundle, Frame, HeldList},
+    wire::HeldList,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -134,21 +134,6 @@ impl State {
     pub(crate) fn found(&mut self, certificate: Arc<Certificate>, note: Arc<Note>, now: Now, since: Mono) {
         let until = self.until(&certificate, &note, now);
         self.introduce(certificate, note, until, since);
-    }
-
-    /// Appends the revocation list, if there is one, and the records of all that are not out, but for `me`'s.
-    pub(crate) fn snapshot(&self, me: &MemberId, out: &mut Vec<u8>) {
-        if let Some(list) = &self.revoked {
-            out.extend(Frame::Revocations(list.signed().bytes()).encode());
-        }
-        let live = self.roster.iter().filter(|(id, ix)| *id != me && !self.is_out(*ix));
-        let bundle = |(id, ix): (&MemberId, Ix)| Bundle {
-            id: *id,
-            certificate: Some(self.roster[ix].certificate.der()),
-            note: Some(self.roster[ix].note.signed().bytes()),
-            accusations: Vec::new(),
-        };
-        out.extend(Frame::Records(live.map(bundle).collect()).encode());
     }
 
     /// How many are not out.
