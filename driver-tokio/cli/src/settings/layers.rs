@@ -1,6 +1,6 @@
 //! Defaults, file, variables, flags: one over the other.
 
-use super::{FILE, Flags, Settings, kinds::Shape};
+use super::{FILE, Flags, Settings, ca::CaSettings, kinds::Shape};
 use crate::error::bad_input;
 use anyhow::Context;
 use ifrit_node::document::{self, Source, Table, instead};
@@ -175,15 +175,18 @@ fn of_file<S: Settings>(path: &Path, text: &str) -> anyhow::Result<Layer> {
     read().map_err(|error| bad_input(error.to_string()))
 }
 
-/// Variables that begin as ours and are none, if they look like one: others may have their own reasons to be there.
+/// Variables that begin as ours and are none, if they look like one: others may have their own reasons to be there. Those of the
+/// CA are not the agent's.
 fn strange<S: Settings>(variables: &BTreeMap<String, String>) -> Vec<String> {
-    let mut known: Vec<_> = S::SPECS.iter().map(|spec| spec.variable::<S>()).collect();
-    known.push(format!("{}CONFIG", S::PREFIX));
+    let mut known: Vec<_> = S::SPECS.iter().map(|spec| spec.key.to_uppercase()).collect();
+    known.push("CONFIG".to_owned());
     let known: Vec<_> = known.iter().map(String::as_str).collect();
-    let ours = variables.keys().filter(|name| name.starts_with(S::PREFIX) && !known.contains(&name.as_str()));
+    let is_foreign = |name: &str| S::PREFIX != CaSettings::PREFIX && name.starts_with(CaSettings::PREFIX);
     let told = |name: &String| {
-        let meant = instead(name, &known);
-        meant.starts_with("did you mean").then(|| format!("{name} is no setting; {meant}"))
+        let key = name.strip_prefix(S::PREFIX).filter(|key| !known.contains(key) && !is_foreign(name))?;
+        // Compared without what they all begin with: else short ones are all alike.
+        let nearest = instead(key, &known).strip_prefix("did you mean `")?.to_owned();
+        Some(format!("{name} is no setting; did you mean `{}{nearest}", S::PREFIX))
     };
-    ours.filter_map(told).collect()
+    variables.keys().filter_map(told).collect()
 }

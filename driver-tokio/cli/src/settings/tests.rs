@@ -104,8 +104,17 @@ fn complaints_name_file_line_and_what_is_meant() {
 
 #[test]
 fn a_variable_that_is_nearly_a_setting_is_named_and_others_are_let_be() {
-    let loaded =
-        load(&[], &[("IFRIT_LISTNE", "x"), ("IFRIT_SERVICE_HOST", "10.0.0.1"), ("RUST_LOG", "debug")]);
+    let loaded = load(
+        &[],
+        &[
+            ("IFRIT_LISTNE", "x"),
+            // Of Kubernetes, for a service of this name, and of a CA in the same container.
+            ("IFRIT_SERVICE_HOST", "10.0.0.1"),
+            ("IFRIT_PORT", "udp://10.0.0.1:8301"),
+            ("IFRIT_CA_DIR", "ca"),
+            ("RUST_LOG", "debug"),
+        ],
+    );
     let loaded = loaded.expect("only names are strange");
     assert_eq!(loaded.strange, ["IFRIT_LISTNE is no setting; did you mean `IFRIT_LISTEN`?"]);
     assert_eq!(value(&loaded, "log"), (Some("\"debug\"".into()), Origin::Variable("RUST_LOG".into())));
