@@ -133,6 +133,7 @@ mod gossip;
 mod gray;
 mod greet;
 mod growth;
+mod inbox;
 mod introduce;
 mod links;
 mod monitor;

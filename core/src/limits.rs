@@ -44,6 +44,9 @@ pub const VERIFIES_PER_EVENT: u32 = 64;
 pub const SIGNS_PER_EVENT: u32 = 16;
 /// Records that wait for the verification budget, per link. More: the lane is refused.
 pub const QUEUE_PER_LINK: usize = 1024;
+/// Bytes of these, per link: what a QUIC connection's window lets under way, and seven times what is asked of one peer at a time
+/// ([`ASKED_MAX`]). More: the lane is refused.
+pub const INBOX_BYTES_MAX: usize = 256 * 1024;
 /// Failed (body, signature) pairs remembered. Older ones fall out: a repeat then costs one check, charged to its link.
 pub const FAILED_MEMORY: usize = 1024;
 /// A first dial has so many pings' time (R5): a handshake takes more round trips, and both ends' work.

@@ -6,6 +6,7 @@ use crate::{
     crypto::{Hash, ShortHash, hash},
     event::Lane,
     id::MemberId,
+    inbox::Inbox,
     limits::{
         CHARGE_MAX, CHARGE_PER_SECOND, DIAL_WAIT_MAX, DIAL_WAIT_MIN, FAILED_MEMORY, LANE_QUEUE_MAX,
         SERVED_MIN, SERVED_RATE,
@@ -45,6 +46,11 @@ impl Queued {
             at,
         }
     }
+
+    /// Bytes of its records.
+    pub(crate) fn bytes(&self) -> usize {
+        self.accusations.iter().chain(&self.note).chain(&self.certificate).map(Vec::len).sum()
+    }
 }
 
 /// A walk down the trie with one peer (R13).
@@ -63,10 +69,7 @@ pub(crate) struct Link {
     pub(crate) until: Mono,
     /// We dialled it: ours to close when nobody needs it.
     pub(crate) dialed: bool,
-    /// By class (R11), then by arrival.
-    pub(crate) inbox: BTreeMap<(u8, u64), Queued>,
-    /// Counts what was put there.
-    pub(crate) arrivals: u64,
+    pub(crate) inbox: Inbox,
     /// Bytes on their way out, per lane.
     pub(crate) queued: [usize; 3],
     charge: u32,
@@ -115,8 +118,7 @@ impl Link {
             certificate,
             until,
             dialed,
-            inbox: BTreeMap::new(),
-            arrivals: 0,
+            inbox: Inbox::default(),
             queued: [0; 3],
             charge: 0,
             charged_at: now,

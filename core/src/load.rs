@@ -2,8 +2,8 @@
 
 use crate::{
     limits::{
-        FAILED_MEMORY, FRAME_MAX, LANE_QUEUE_MAX, OUTBOX_HIGH_WATER, PULLS_MAX, QUEUE_PER_LINK,
-        STRANGER_LINKS_MAX, WAITING_NOTES_MAX, WANTS_WAITING,
+        FAILED_MEMORY, FRAME_MAX, INBOX_BYTES_MAX, LANE_QUEUE_MAX, OUTBOX_HIGH_WATER, PULLS_MAX,
+        QUEUE_PER_LINK, STRANGER_LINKS_MAX, WAITING_NOTES_MAX, WANTS_WAITING,
     },
     member::Member,
 };
@@ -19,6 +19,8 @@ pub struct Load {
     pub strangers: usize,
     /// Records that wait for the verification budget, on the link with the most.
     pub inbox: usize,
+    /// Bytes of these, on the link with the most.
+    pub inbox_bytes: usize,
     /// Records to be asked for, on the link with the most.
     pub wants: usize,
     /// Bytes on their way out, on the lane with the most.
@@ -39,6 +41,7 @@ impl Load {
         // Neighbours change: links to those of yesterday are kept for a while.
         strangers: 2 * STRANGER_LINKS_MAX,
         inbox: QUEUE_PER_LINK + FRAME_MAX / BUNDLE_MIN,
+        inbox_bytes: INBOX_BYTES_MAX + FRAME_MAX,
         wants: WANTS_WAITING,
         lane: LANE_QUEUE_MAX + FRAME_MAX,
         waiting_notes: WAITING_NOTES_MAX,
@@ -48,11 +51,12 @@ impl Load {
     };
 
     /// Each by name, with its bound.
-    pub fn each(&self) -> [(&'static str, usize, usize); 8] {
+    pub fn each(&self) -> [(&'static str, usize, usize); 9] {
         let max = Self::MAX;
         [
             ("links of strangers", self.strangers, max.strangers),
             ("records in an inbox", self.inbox, max.inbox),
+            ("bytes in an inbox", self.inbox_bytes, max.inbox_bytes),
             ("records to ask of one link", self.wants, max.wants),
             ("bytes on a lane", self.lane, max.lane),
             ("notes that wait", self.waiting_notes, max.waiting_notes),
@@ -69,6 +73,7 @@ impl Member {
         Load {
             strangers: self.links.keys().filter(|id| !self.monitor.neighbours.contains(*id)).count(),
             inbox: links().map(|link| link.inbox.len()).max().unwrap_or(0),
+            inbox_bytes: links().map(|link| link.inbox.bytes()).max().unwrap_or(0),
             wants: links().map(|link| link.wants.len()).max().unwrap_or(0),
             lane: links().flat_map(|link| link.queued).max().unwrap_or(0),
             waiting_notes: self.waiting.len(),

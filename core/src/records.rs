@@ -12,7 +12,7 @@ use crate::{
     config::Config,
     crypto::{PublicKey, Signed},
     id::MemberId,
-    limits::{CERTIFICATE_MAX, QUEUE_PER_LINK, RECORD_MAX},
+    limits::{CERTIFICATE_MAX, RECORD_MAX},
     links::{Link, Queued},
     member::Member,
     note::{Note, NoteError},
@@ -46,10 +46,7 @@ fn longest(bundle: &Bundle<'_>) -> usize {
 
 impl Member {
     pub(crate) fn is_inbox_full(&self, from: &MemberId) -> bool {
-        self.links.get(from).is_some_and(|link| {
-            let max = if link.is_over() { QUEUE_PER_LINK / 16 } else { QUEUE_PER_LINK };
-            link.inbox.len() >= max
-        })
+        self.links.get(from).is_some_and(|link| link.inbox.is_full(link.is_over()))
     }
 
     /// Queues bundles by importance (R11); bounded by the frame and by [`Member::is_inbox_full`].
@@ -62,8 +59,7 @@ impl Member {
         for bundle in &bundles[..accepted] {
             let class = self.class(bundle);
             let Some(link) = self.links.get_mut(&from) else { return };
-            link.arrivals += 1;
-            link.inbox.insert((class, link.arrivals), Queued::new(bundle, now.mono));
+            link.inbox.put(class, Queued::new(bundle, now.mono));
             self.busy.insert(from);
         }
         if accepted < bundles.len() {
@@ -106,20 +102,19 @@ impl Member {
         self.retry_waiting(now);
         while self.verifies > 0 {
             let Some(from) = self.most_important() else { break };
-            let queued = self.links.get_mut(&from).and_then(|link| link.inbox.pop_first());
+            let queued = self.links.get_mut(&from).and_then(|link| link.inbox.pop());
             if self.links.get(&from).is_none_or(|link| link.inbox.is_empty()) {
                 self.busy.remove(&from);
             }
             let Some(queued) = queued else { continue };
-            self.take(from, &queued.1, now);
+            self.take(from, &queued, now);
         }
     }
 
     fn most_important(&self) -> Option<MemberId> {
         let rank = |from: &&MemberId| {
             let link = &self.links[*from];
-            let first = link.inbox.first_key_value().map(|((class, _), queued)| (*class, queued.at));
-            (link.is_over(), first)
+            (link.is_over(), link.inbox.first())
         };
         self.busy.iter().min_by_key(rank).copied()
     }
@@ -127,14 +122,12 @@ impl Member {
     /// R4: everything queued about a member is handled out of turn, whatever the budget says.
     pub(crate) fn work_about(&mut self, subject: MemberId, now: Now) {
         for from in self.busy.iter().copied().collect::<Vec<_>>() {
-            let Some(link) = self.links.get(&from) else { continue };
-            let about = |(key, queued): (&(u8, u64), &Queued)| (queued.id == subject).then_some(*key);
-            let keys: Vec<(u8, u64)> = link.inbox.iter().filter_map(about).collect();
-            for key in keys {
-                let Some(queued) = self.links.get_mut(&from).and_then(|link| link.inbox.remove(&key)) else {
-                    break;
-                };
-                self.take(from, &queued, now);
+            let Some(link) = self.links.get_mut(&from) else { continue };
+            for queued in link.inbox.take_about(&subject) {
+                // Whoever misbehaves loses the link, and with it what waits there.
+                if self.links.contains_key(&from) {
+                    self.take(from, &queued, now);
+                }
             }
             if self.links.get(&from).is_none_or(|link| link.inbox.is_empty()) {
                 self.busy.remove(&from);

@@ -1,9 +1,10 @@
 //! After faults freeze, all correct views become equal (DESIGN section 7; R2, R13): at some moment within the bound before the
 //! end all correct members that run have one digest.
 //!
-//! Not judged while liars are among those that run: they may speak until the end.
+//! Not judged while liars are among those that run: they may speak until the end. Nor are the views of those that are not joined since
+//! nobody whom they knew answers: two of them that never met share no contact and no address.
 
-use super::{Found, Invariant};
+use super::{Found, Invariant, lost::is_lost};
 use crate::run::Scene;
 use ifrit_core::time::Mono;
 use std::collections::BTreeSet;
@@ -38,7 +39,7 @@ impl Invariant for EqualViews {
 }
 
 fn digests(scene: &Scene<'_>) -> BTreeSet<[u8; 32]> {
-    let runs = |member: &usize| scene.truth.facts[*member].left.is_none();
-    let views = (0..scene.world.len()).filter(runs).filter_map(|member| scene.correct_view(member));
+    let counts = |member: &usize| scene.truth.facts[*member].left.is_none() && !is_lost(scene, *member);
+    let views = (0..scene.world.len()).filter(counts).filter_map(|member| scene.correct_view(member));
     views.map(|view| view.digest()).collect()
 }

@@ -19,6 +19,7 @@ mod equal_views;
 mod in_lease;
 mod least_fixpoint;
 mod legal_masks;
+mod lost;
 mod never_out;
 mod note_rate;
 mod notes;

@@ -1,6 +1,6 @@
 //! A correct, connected member is never out of a correct view longer than the bound (DESIGN section 7; the promise, R17).
 
-use super::{Found, Invariant, overdue::Overdue};
+use super::{Found, Invariant, lost::is_lost, overdue::Overdue};
 use crate::run::Scene;
 use ifrit_core::{certificate::Certificate, time::Mono, view::State};
 
@@ -40,17 +40,6 @@ impl Invariant for NeverOut {
 fn is_gray(scene: &Scene<'_>, member: usize) -> bool {
     let own = || scene.world.sees(member, member).map(|view| view.state);
     scene.truth.facts[member].trouble != Mono(0) && own() == Some(State::Gray)
-}
-
-/// Whether it is not joined and knew no correct member that runs where packets reach it when it started: it is not joined, by R16,
-/// and nobody need know of it soon. The only seed of a boot may lie, or crash before everybody has spoken to it; all on a
-/// disk may have crashed, and then others try it now and then (heal).
-fn is_lost(scene: &Scene<'_>, member: usize) -> bool {
-    let answers = |contact: usize| {
-        let fact = &scene.truth.facts[contact];
-        fact.correct && fact.runs() && fact.left.is_none() && scene.truth.connected(member, contact)
-    };
-    scene.view(member).is_some_and(|view| !view.joined()) && !scene.world.contacts(member).any(answers)
 }
 
 /// Whether its certificate has ended, or may have by some clock.
