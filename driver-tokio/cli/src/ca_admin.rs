@@ -41,7 +41,7 @@ pub(crate) enum Ask {
     Uninvite { id: String },
     Certificates { after: u64 },
     Log { before: Option<u64>, count: usize },
-    Revoke { member: String, reason: String },
+    Revoke { member: String, reason: String, unknown: bool },
     Revocations,
 }
 
@@ -204,8 +204,11 @@ fn answer(ca: &Ca, address: &str, ask: &Ask) -> Told {
         Ask::Invites { skip } => ca.invites(*skip, PAGE, wall()).map(Told::Invites),
         Ask::Uninvite { id } => ca.uninvite(id, wall()).map(|row| Told::Invites(vec![row])),
         Ask::Certificates { after } => ca.certificates(*after, PAGE, wall()).map(Told::Certificates),
-        Ask::Revoke { member, reason } => ca.find(member).and_then(|id| {
-            let list = ca.revoke(&id, reason, wall())?;
+        Ask::Revoke { member, reason, unknown } => ca.find(member).and_then(|id| {
+            let list = match unknown {
+                true => ca.revoke_unknown(&id, reason, wall())?,
+                false => ca.revoke(&id, reason, wall())?,
+            };
             let (member, sequence) = (id.to_string(), list.sequence());
             Ok(Told::Revoked { member, sequence, list: list_to_pem(&list) })
         }),

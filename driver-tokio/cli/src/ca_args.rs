@@ -65,6 +65,9 @@ pub(crate) struct CaRevokeArgs {
     /// Why, for the log.
     #[arg(long)]
     pub(crate) reason: Option<String>,
+    /// Also a member that this CA does not know, by its whole id: it was let in after the backup from which the CA was restored.
+    #[arg(long)]
+    pub(crate) unknown: bool,
     /// The directory of an agent that runs on this machine: it is told at once, and tells the others.
     #[arg(long, value_name = "NODE_DIR")]
     pub(crate) tell: Option<PathBuf>,

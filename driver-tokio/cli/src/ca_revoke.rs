@@ -19,10 +19,9 @@ use serde_json::json;
 use std::{fs, path::Path};
 
 pub(crate) fn revoke(args: &CaRevokeArgs, out: Out) -> anyhow::Result<()> {
-    let question = ca_admin::Ask::Revoke {
-        member: args.member.clone(),
-        reason: args.reason.clone().unwrap_or_default(),
-    };
+    let (member, unknown) = (args.member.clone(), args.unknown);
+    let reason = args.reason.clone().unwrap_or_default();
+    let question = ca_admin::Ask::Revoke { member, reason, unknown };
     let Told::Revoked { member, list, sequence } = ca_admin::ask(&args.dir, &question)? else {
         return unexpected();
     };

@@ -48,6 +48,10 @@ fn r14_revoked_through_one_agent_is_out_at_all_and_stays_out() {
     let states: Vec<_> = rows.iter().map(|row| row["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["current", "current", "revoked"]);
     world.run(&["ca", "revoke", "--dir", &ca.dir, "m-aaaaaaaa"]).expect_code(2).says(&["ifrit ca list"]);
+    let stranger = format!("m-{}", "a".repeat(52));
+    world.run(&["ca", "revoke", "--dir", &ca.dir, &stranger]).expect_code(2).says(&["ifrit ca list"]);
+    world.ok(&["ca", "revoke", "--dir", &ca.dir, &stranger, "--unknown", "--tell", again.dir()]);
+    again.sees(&world, &stranger, "revoked");
 }
 
 #[test]

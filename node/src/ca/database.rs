@@ -255,7 +255,7 @@ impl Ca {
         Ok(write.commit()?)
     }
 
-    fn lifetime(&self) -> Result<Duration, CaError> {
+    pub(super) fn lifetime(&self) -> Result<Duration, CaError> {
         let Some(ms) = read_meta(&self.db, "lifetime")? else { return Ok(MEMBER_VALIDITY) };
         let ms = ms.try_into().map_err(|_| CaError::Damaged("lifetime"))?;
         Ok(Duration::from_millis(u64::from_be_bytes(ms)))

@@ -1,7 +1,7 @@
 //! Whom the CA has revoked: what it remembers, and the signed list that members take (R14).
 
 use super::{
-    database::{Ca, CaError, ISSUED, META, OPERATOR, log, read_meta},
+    database::{Ca, CaError, ISSUED, MEMBER_VALIDITY, META, OPERATOR, log, read_meta},
     rows::{Issued, Revoked, Row},
 };
 use crate::identity::pem;
@@ -33,11 +33,33 @@ impl Ca {
     /// # Errors
     /// [`CaError::NoMember`], [`CaError::TooManyRevoked`], or what is wrong with the database; nothing was changed.
     pub fn revoke(&self, id: &MemberId, reason: &str, now: Wall) -> Result<Revocations, CaError> {
+        self.revoke_until(id, reason, None, now)
+    }
+
+    /// The same of a member that the CA does not know: it was let in after the backup from which the CA was restored. It is taken
+    /// to have a certificate as long as they are now, or usually are.
+    ///
+    /// # Errors
+    /// [`CaError::TooManyRevoked`], or what is wrong with the database; nothing was changed.
+    pub fn revoke_unknown(&self, id: &MemberId, reason: &str, now: Wall) -> Result<Revocations, CaError> {
+        let until = (now + self.lifetime()?.max(MEMBER_VALIDITY)).min(self.root().not_after);
+        self.revoke_until(id, reason, Some(until), now)
+    }
+
+    /// `unknown` is when the certificate of a member ends that the CA does not know, if it may be unknown.
+    fn revoke_until(
+        &self,
+        id: &MemberId,
+        reason: &str,
+        unknown: Option<Wall>,
+        now: Wall,
+    ) -> Result<Revocations, CaError> {
         let write = self.db.begin_write()?;
         if is_revoked(&write, id)? {
             return self.revocations()?.ok_or(CaError::Damaged("revocations"));
         }
-        let until = self.last_end(&write, id)?.ok_or_else(|| CaError::NoMember(id.to_string()))?;
+        let until = self.last_end(&write, id)?.or(unknown);
+        let until = until.ok_or_else(|| CaError::NoMember(id.to_string()))?;
         let reason: String = reason.chars().filter(|c| !c.is_control()).take(REASON_MAX).collect();
         let row = Revoked { at_ms: now.0, until_ms: until.0, reason };
         write.open_table(REVOKED)?.insert(&id.0[..], &row.encode()[..])?;

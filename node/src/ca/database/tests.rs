@@ -294,6 +294,16 @@ fn r14_revoked_members_are_listed_until_their_last_certificate_ends() {
 }
 
 #[test]
+fn r14_a_restored_ca_revokes_whom_it_does_not_know() {
+    let (_dir, ca) = temporary();
+    let stranger = MemberId([7; 32]);
+    assert!(matches!(ca.revoke(&stranger, "", NOW), Err(CaError::NoMember(_))));
+    let list = ca.revoke_unknown(&stranger, "", NOW).expect("it is taken at its word");
+    let until: Vec<_> = list.entries().map(|entry| (entry.id, entry.until)).collect();
+    assert_eq!(until, [(stranger, NOW + MEMBER_VALIDITY)]);
+}
+
+#[test]
 fn r14_a_clock_that_was_set_back_repeats_no_sequence() {
     let (_dir, ca) = temporary();
     let invite = invite(&ca, 9);
