@@ -575,3 +575,6 @@ fn woken(result: &std::io::Result<()>) -> Woken {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
