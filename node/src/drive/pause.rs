@@ -37,8 +37,8 @@ pub(super) async fn when<T>(wanted: bool, future: impl Future<Output = T>) -> T 
 }
 
 /// Does not end before the runtime's other tasks had their turn: a flood must not keep them waiting, nor the node's next
-/// deadline.
-pub(super) async fn giving_way<T>(future: impl Future<Output = T>) -> T {
+/// deadline. A wait is such a turn, but whoever ends it goes on first on most runtimes: with `all` those behind it count too.
+pub(super) async fn giving_way<T>(future: impl Future<Output = T>, all: bool) -> T {
     pin_mut!(future);
     let mut waited = false;
     let output = poll_fn(|cx| {
@@ -47,7 +47,7 @@ pub(super) async fn giving_way<T>(future: impl Future<Output = T>) -> T {
         polled
     });
     let output = output.await;
-    if !waited {
+    if all || !waited {
         yield_now().await;
     }
     output

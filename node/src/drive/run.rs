@@ -173,7 +173,9 @@ impl<R: Runtime> Loop<R> {
                 yield_now().await;
                 Woken::Ready
             } else {
-                giving_way(self.wait()).await
+                // With several under way, all that are ready say what they have before one turn serves them.
+                let several = self.requests.len() > 1 || self.handlers.len() > 1;
+                giving_way(self.wait(), several).await
             };
             if matches!(woken, Woken::Broken) {
                 self.work.runtime.sleep_until(self.work.runtime.now() + ERROR_PAUSE).await;

@@ -32,6 +32,11 @@ impl Requests {
         self.callers.insert(id, (ticket, reply));
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.callers.len()
+    }
+
     /// The answer has come; the caller may be gone.
     pub(super) fn answer(
         &mut self,

@@ -154,6 +154,11 @@ impl Handlers {
         None
     }
 
+    /// How many run.
+    pub(super) fn len(&self) -> usize {
+        self.total
+    }
+
     /// One has ended.
     pub(super) fn ended(&mut self, from: &MemberId) {
         self.total -= 1;
