@@ -23,8 +23,8 @@
 //!
 //! # Message streams
 //! Bytes both ways (`messages`): two halves, each ended by a finish, a reset or a stop with a code. Each has a window of its
-//! own on its link, so that one that nobody reads stalls nothing else; one that is idle keeps its link for as long as it
-//! lives.
+//! own on its link (`credit`), narrow at first and wider while it is read, so that one that nobody reads stalls nothing else
+//! and one that is read fills a link of a wide area; one that is idle keeps its link for as long as it lives.
 //!
 //! # Gossip
 //! An application's content to two ring neighbours at a time, and their answers (`gossip`): a request in all but name.

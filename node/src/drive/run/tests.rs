@@ -114,6 +114,7 @@ fn ending(how: End) -> (Duration, Duration) {
         limits: Limits::default(),
         streams: None,
         opener: calls.downgrade(),
+        unheard: Arc::default(),
         tape: None,
         delta,
     };
