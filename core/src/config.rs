@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// The CA's certificate: the network.
     pub root: Root,
-    /// Where others reach this member; at most [`ADDRS_MAX`](crate::limits::ADDRS_MAX).
+    /// Where others reach this member; at most [`ADDRS_MAX`].
     pub addrs: Vec<SocketAddr>,
-    /// The application's bytes; at most [`TAGS_MAX`](crate::limits::TAGS_MAX).
+    /// The application's bytes; at most [`TAGS_MAX`].
     pub tags: Vec<u8>,
     /// How many seeds the driver knows; they are asked for by number.
     pub seeds: u16,
