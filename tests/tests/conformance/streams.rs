@@ -314,13 +314,16 @@ pub(crate) async fn a_dropped_finish_still_happens<D: Driver>() {
         }
     })
     .await;
+    let mut pending = 0;
     for _ in 0..20 {
         let mut stream = open::<D>(&opener, to).await;
         send::<D>(&mut stream, b"all there is").await;
-        assert_eq!(stream.finish().now_or_never(), None, "it takes a round trip");
+        // It takes a round trip, which other threads may make while this one is not run.
+        pending += usize::from(stream.finish().now_or_never().is_none());
         drop(stream);
         assert_eq!(D::within("an end", told.recv()).await, Ok(Ok(None)));
     }
+    assert!(pending > 0, "no finish was dropped before its end");
     cluster.stop::<D>().await;
 }
 
