@@ -31,10 +31,16 @@ fn network(world: &World, count: usize) -> Vec<(Agent, u16)> {
 }
 
 /// All values of `/metrics`, by name and labels as they stand there.
-fn figures(port: u16) -> BTreeMap<String, f64> {
+type Figures = BTreeMap<String, f64>;
+
+fn figures(port: u16) -> Figures {
     let text = get(port, "/metrics").unwrap().body;
     let values = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
     values.map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
+}
+
+fn at(figures: &Figures, name: &str) -> f64 {
+    figures.get(name).copied().unwrap_or_else(|| panic!("no {name} in {figures:#?}"))
 }
 
 fn list(world: &World) -> Vec<Value> {
@@ -83,43 +89,62 @@ fn figures_say_what_happened() {
     let id = crashed.id.clone();
     drop(crashed);
     agents.iter().for_each(|(agent, _)| agent.sees(&world, &id, "down"));
+    // Of each of them, whatever its place on the rings; some only with its next ping.
+    let moved = [
+        "ifrit_removals_total{reason=\"down\"}",
+        "ifrit_pings_sent_total",
+        "ifrit_round_trip_seconds_count",
+        "ifrit_round_trip_seconds_sum",
+        "ifrit_signatures_verified_total{result=\"good\"}",
+        "ifrit_signatures_made_total",
+        "ifrit_records_total{outcome=\"new\"}",
+        "ifrit_sent_bytes_total{purpose=\"pings\"}",
+        "ifrit_received_bytes_total{purpose=\"pings\"}",
+        "ifrit_sent_bytes_total{purpose=\"records\"}",
+        "ifrit_sent_bytes_total{purpose=\"hello\"}",
+        "ifrit_uptime_seconds",
+        "ifrit_links",
+        "ifrit_neighbours",
+        "ifrit_watched",
+        "ifrit_delta_seconds",
+        "ifrit_certificate_end_seconds",
+        "ifrit_queue_limit{queue=\"links\"}",
+    ];
+    let stands = [
+        ("ifrit_members{state=\"live\"}", 2.0),
+        ("ifrit_members{state=\"down\"}", 1.0),
+        ("ifrit_joined", 1.0),
+    ];
+    for (agent, port) in &agents {
+        let wrong = |f: &Figures| -> Vec<&str> {
+            let still = moved.iter().filter(|name| at(f, name) == 0.0);
+            let other = stands.iter().filter(|(name, value)| at(f, name) != *value).map(|(name, _)| name);
+            still.chain(other).copied().collect()
+        };
+        wait_or(
+            &format!("the figures of {} say what happened", agent.id),
+            || wrong(&figures(*port)).is_empty().then_some(()),
+            || format!("{:?} in {:#?}", wrong(&figures(*port)), figures(*port)),
+        );
+    }
     let all: Vec<_> = agents.iter().map(|(_, port)| figures(*port)).collect();
     for f in &all {
-        let at = |name: &str| f.get(name).copied().unwrap_or_else(|| panic!("no {name} in {f:#?}"));
-        assert_eq!((at("ifrit_members{state=\"live\"}"), at("ifrit_members{state=\"down\"}")), (2.0, 1.0));
-        assert_eq!((at("ifrit_removals_total{reason=\"down\"}"), at("ifrit_joined")), (1.0, 1.0));
-        for moved in [
-            "ifrit_pings_sent_total",
-            "ifrit_pings_missed_total",
-            "ifrit_accusations_made_total",
-            "ifrit_round_trip_seconds_count",
-            "ifrit_round_trip_seconds_sum",
-            "ifrit_signatures_verified_total{result=\"good\"}",
-            "ifrit_signatures_made_total",
-            "ifrit_records_total{outcome=\"new\"}",
-            "ifrit_sent_bytes_total{purpose=\"pings\"}",
-            "ifrit_received_bytes_total{purpose=\"pings\"}",
-            "ifrit_sent_bytes_total{purpose=\"records\"}",
-            "ifrit_sent_bytes_total{purpose=\"hello\"}",
-            "ifrit_uptime_seconds",
-            "ifrit_links",
-            "ifrit_neighbours",
-            "ifrit_watched",
-            "ifrit_delta_seconds",
-            "ifrit_certificate_end_seconds",
-            "ifrit_queue_limit{queue=\"links\"}",
-        ] {
-            assert!(at(moved) > 0.0, "{moved} is 0 in {f:#?}");
-        }
         let purposes: f64 =
             f.iter().filter(|(name, _)| name.starts_with("ifrit_sent_bytes")).map(|(_, bytes)| bytes).sum();
-        assert!(at("ifrit_udp_bytes_total{direction=\"sent\"}") > purposes, "QUIC adds to it: {f:#?}");
-        let last = at("ifrit_round_trip_seconds_bucket{le=\"+Inf\"}");
-        assert_eq!(last, at("ifrit_round_trip_seconds_count"));
-        assert!(at("ifrit_queue{queue=\"links\"}") <= at("ifrit_queue_limit{queue=\"links\"}"));
+        assert!(at(f, "ifrit_udp_bytes_total{direction=\"sent\"}") > purposes, "QUIC adds to it: {f:#?}");
+        let last = at(f, "ifrit_round_trip_seconds_bucket{le=\"+Inf\"}");
+        assert_eq!(last, at(f, "ifrit_round_trip_seconds_count"));
+        assert!(at(f, "ifrit_queue{queue=\"links\"}") <= at(f, "ifrit_queue_limit{queue=\"links\"}"));
     }
-    let received = |f: &BTreeMap<String, f64>| f["ifrit_accusations_received_total{outcome=\"taken\"}"];
-    assert!(all.iter().map(received).sum::<f64>() > 0.0, "they tell each other");
+    // Only somebody missed a ping and accused: with so few members the other need not stand before the crashed one on any
+    // ring, and where it does it may accuse without a miss of its own, because the member is Down by then (R6).
+    for name in [
+        "ifrit_pings_missed_total",
+        "ifrit_accusations_made_total",
+        "ifrit_accusations_received_total{outcome=\"taken\"}",
+    ] {
+        assert!(all.iter().map(|f| at(f, name)).sum::<f64>() > 0.0, "{name} is 0 in {all:#?}");
+    }
     // Requests, by their purpose.
     let [(first, port), (second, _)] = &agents[..] else { panic!("two are left") };
     assert_eq!(first.ask(&world, "send", &[&second.id, "hello"])[0]["text"], "hello");
@@ -173,11 +198,10 @@ fn an_address_that_is_taken_is_said_before_anything_else() {
 fn a_quiet_cluster_is_silent_at_info() {
     let world = World::new();
     let agents = network(&world, 3);
-    let pings = |f: &BTreeMap<String, f64>| f["ifrit_pings_sent_total"];
+    let pings = |f: &Figures| at(f, "ifrit_pings_sent_total");
     // What has been told for good reason: on an overloaded machine somebody may be late just now.
     let told = || -> Vec<f64> {
-        let notices =
-            |f: BTreeMap<String, f64>| f.into_iter().filter(|(name, _)| name.starts_with("ifrit_notices"));
+        let notices = |f: Figures| f.into_iter().filter(|(name, _)| name.starts_with("ifrit_notices"));
         agents.iter().flat_map(|(_, port)| notices(figures(*port))).map(|(_, count)| count).collect()
     };
     let logs =
