@@ -23,14 +23,10 @@ fn the_demo_plays_every_step_and_leaves_nothing_behind() {
 fn ctrl_c_ends_the_demo_cleanly() {
     let world = World::new();
     let mut demo = Process::start(&world, "demo", &["demo", "--members", "12", "--json"]);
-    wait_or(
-        "the CA is there",
-        || (!json_lines(&demo.output()[0]).is_empty()).then_some(()),
-        || demo.output().concat(),
-    );
+    wait_or("the CA is there", || (!demo.lines().is_empty()).then_some(()), || demo.output().concat());
     demo.signal("-INT");
     demo.fails(1, &["interrupted"]);
-    let last = json_lines(&demo.output()[0]).pop().expect("it prints");
+    let last = demo.lines().pop().expect("it prints");
     assert_eq!(last["ok"], false);
     assert_eq!(world.left_in_tmp(), [""; 0]);
 }

@@ -38,11 +38,9 @@ fn left_by_the_killed(world: &World, dir: &Path) -> (u64, Vec<Warning>) {
     (loaded.stored.epoch_ceiling, loaded.warnings)
 }
 
-/// What an observer has printed of a member, whole lines only.
+/// What an observer has printed of a member.
 fn told_of(monitor: &Process, id: &str) -> Vec<Value> {
-    let [out, _] = monitor.output();
-    let whole = out.rfind('\n').map_or("", |end| &out[..end]);
-    json_lines(whole).into_iter().filter(|event| event["member"] == id).collect()
+    monitor.lines().into_iter().filter(|event| event["member"] == id).collect()
 }
 
 /// Files of the identity, byte by byte.

@@ -111,7 +111,7 @@ fn r14_agents_renew_by_themselves_and_nobody_notices() {
     wait_for("it is on disk", || (certificate() != first).then_some(()));
     let reply = world.ok(&["send", "--dir", agents[0].dir(), &agents[1].id, "still there"]);
     assert_eq!(reply.trim(), "still there");
-    let events = json_lines(&monitor.output()[0]);
+    let events = monitor.lines();
     let alarming = |event: &&serde_json::Value| {
         !["watching", "updated", "joined"].contains(&event["event"].as_str().unwrap())
     };

@@ -8,9 +8,13 @@ use serde_json::Value;
 use std::{
     fs::File,
     io::Read,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU16, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -69,9 +73,11 @@ impl World {
     /// Starts an agent by a command that ends in [`ifrit`]'s: with more environment, or inside a namespace.
     pub(crate) fn agent_by(&self, mut command: Command, name: &str, args: &[&str]) -> Agent {
         let dir = self.path(name);
+        // A port that nobody else is given, so that it may come back there.
+        let listen = format!("127.0.0.1:{}", free_port());
         let mut all = vec!["agent", "--dir", dir.to_str().unwrap(), "--json"];
         if !args.contains(&"--listen") {
-            all.extend(["--listen", "127.0.0.1:0"]);
+            all.extend(["--listen", &listen]);
         }
         all.extend(args);
         command.args(all);
@@ -201,6 +207,12 @@ impl Process {
         done.expect_code(code).says(says);
     }
 
+    /// What it has printed so far, each line as JSON: whole lines only, for it may be within one.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let [out, _] = self.output();
+        json_lines(&out[..out.rfind('\n').map_or(0, |end| end + 1)])
+    }
+
     /// kill -9.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
@@ -254,7 +266,7 @@ impl Agent {
     pub(crate) fn started(mut self) -> Self {
         let line = wait_or(
             "the agent starts",
-            || json_lines(&self.process.output()[0]).into_iter().find(|line| line["agent"] == "started"),
+            || self.process.lines().into_iter().find(|line| line["agent"] == "started"),
             || self.process.output().concat(),
         );
         self.id = line["id"].as_str().unwrap().to_owned();
@@ -334,9 +346,27 @@ pub(crate) fn wait_or<T>(
     }
 }
 
-/// A TCP port of this machine that was free a moment ago.
+/// Ports below those that systems give to whoever asks for any: what is free there stays free until a test takes it.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// Ports of one process of tests, the first of which it holds as a sign that the block is its own.
+const BLOCK: u16 = 100;
+
+/// A port of this machine, TCP and UDP, that no other test is given.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static OWN: OnceLock<TcpListener> = OnceLock::new();
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = OWN.get_or_init(|| {
+        let mut firsts = PORTS.step_by(BLOCK.into());
+        firsts.find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()).expect("a free block")
+    });
+    let first = own.local_addr().unwrap().port();
+    let is_free = |port: &u16| {
+        let addr = (Ipv4Addr::LOCALHOST, *port);
+        TcpListener::bind(addr).is_ok() && UdpSocket::bind(addr).is_ok()
+    };
+    // All but the first, again and again: a test may take hundreds, one after the other.
+    let mut ports = (1..BLOCK).map(|_| first + 1 + NEXT.fetch_add(1, Ordering::Relaxed) % (BLOCK - 1));
+    ports.find(is_free).expect("a block is more than what runs at a time")
 }
 
 #[expect(

@@ -7,7 +7,7 @@ mod common;
 mod hosts;
 mod relay;
 
-use common::{Agent, Ca, Process, World, ifrit, json_lines, wait_or};
+use common::{Agent, Ca, Process, World, ifrit, wait_or};
 use hosts::{HUB, Lab, Weather, addr};
 use relay::{INSIDE, OUTSIDE, Relay};
 use serde_json::Value;
@@ -117,9 +117,8 @@ impl<'a> Site<'a> {
 
     /// All that was ever told, with the host that told it.
     fn told(&self) -> Vec<(usize, Value)> {
-        let whole = |text: &str| json_lines(&text[..text.rfind('\n').map_or(0, |end| end + 1)]);
         let of = |(host, monitor): &(usize, Process)| {
-            whole(&monitor.output()[0]).into_iter().map(|event| (*host, event)).collect::<Vec<_>>()
+            monitor.lines().into_iter().map(|event| (*host, event)).collect::<Vec<_>>()
         };
         self.monitors.iter().flat_map(of).collect()
     }
