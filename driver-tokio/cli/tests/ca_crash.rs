@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Ca, World, pause};
+use common::{Ca, World, pause, wait_for};
 use ifrit_core::time::Wall;
 use ifrit_node::{
     ca,
@@ -78,6 +78,13 @@ fn a_ca_that_is_killed_at_any_instant_loses_no_certificate_and_spends_no_invite_
             scope.spawn(|| newcomers(&invite, &over, &received, &lost));
         }
         for kill in 0..kills {
+            // However slow the machine: now and then it is killed only when somebody was let in.
+            if kill % 4 == 0 {
+                let current = ca::invite_id(&invite.lock().unwrap());
+                wait_for("a newcomer is let in", || {
+                    received.lock().unwrap().values().any(|invite| *invite == current).then_some(())
+                });
+            }
             // Anywhere from its first request to many later.
             let random = u64::from_le_bytes(generate_key().scalar()[..8].try_into().unwrap());
             pause(Duration::from_micros(random % 60_000));
@@ -112,7 +119,7 @@ fn a_ca_that_is_killed_at_any_instant_loses_no_certificate_and_spends_no_invite_
         lost.load(Relaxed),
         made.len()
     );
-    assert!(received.len() > kills / 2, "hardly anybody was let in: the test shows nothing");
+    assert!(received.len() >= kills.div_ceil(4), "each of them with another invite");
     let mut ids = BTreeSet::new();
     for (der, invite) in &received {
         let certificate = ifrit_core::certificate::Certificate::parse(der, database.root()).unwrap();

@@ -46,10 +46,10 @@ fn members_have_names_tags_and_round_trips_and_are_filtered_by_them() {
     assert_eq!(names(&["--tag", "zone", "--tag", "role=db"]), ["node0"]);
     assert!(names(&["--tag", "rack"]).is_empty() && names(&["--state", "down,gray"]).is_empty());
     assert_eq!(names(&["--state", "live,accused"]).len(), 3);
-    wait_for("round trips of both others", || {
+    // It watches one other on all rings, or both.
+    wait_for("a round trip", || {
         let rows = agents[0].ask(&world, "members", &[]);
-        (rows.iter().filter(|row| row["rtt_ms"].as_f64().is_some_and(|ms| ms > 0.0)).count() == 2)
-            .then_some(())
+        rows.iter().any(|row| row["rtt_ms"].as_f64().is_some_and(|ms| ms > 0.0)).then_some(())
     });
     let table = world.ok(&["members", "--dir", agents[0].dir()]);
     for part in ["NAME", "RTT", "node2", "role=web zone=eu", " ms", "3 members: 3 live"] {
@@ -68,11 +68,12 @@ fn members_have_names_tags_and_round_trips_and_are_filtered_by_them() {
     let id = gone.id.clone();
     drop(gone);
     agents[0].sees(&world, &id, "down");
-    wait_for("the event", || monitor.output()[0].contains("\"down\"").then_some(()));
+    wait_for("the event", || monitor.lines().iter().any(|row| row["member"] == id).then_some(()));
     monitor.kill();
-    let told = json_lines(&monitor.output()[0]);
+    let told = monitor.lines();
     let events: Vec<_> = told.iter().map(|row| text(&row["event"])).collect();
-    assert_eq!(events, ["watching", "down"], "nothing else");
+    assert!(events[0] == "watching" && events[1..].iter().all(|event| *event == "down"), "{told:?}");
+    assert!(told.iter().any(|row| row["member"] == id), "{told:?}");
     let rows = agents[0].ask(&world, "members", &["--state", "down"]);
     assert_eq!(rows.iter().map(|row| text(&row["id"])).collect::<Vec<_>>(), [id]);
     world
@@ -85,9 +86,10 @@ fn members_have_names_tags_and_round_trips_and_are_filtered_by_them() {
 fn round_trips_and_pings_are_measured() {
     let world = World::new();
     let mut agents = network(&world, 3);
-    let rows = wait_for("pongs of both", || {
+    // It watches one other on all rings, or both.
+    let rows = wait_for("pongs of all that it watches", || {
         let rows = agents[0].ask(&world, "rtt", &[]);
-        (rows.len() == 2 && rows.iter().all(|row| row["pongs"].as_u64() > Some(2))).then_some(rows)
+        (!rows.is_empty() && rows.iter().all(|row| row["pongs"].as_u64() > Some(2))).then_some(rows)
     });
     for row in &rows {
         let ms = |key: &str| row[key].as_f64().unwrap();
@@ -97,7 +99,7 @@ fn round_trips_and_pings_are_measured() {
         );
         assert!(!row["rings"].as_array().unwrap().is_empty());
     }
-    assert!(world.ok(&["rtt", "--dir", agents[0].dir()]).contains("watches 2 members"));
+    assert!(world.ok(&["rtt", "--dir", agents[0].dir()]).contains(&format!("watches {} member", rows.len())));
     let ping = ["--count", "3", "--interval", "10ms"];
     let pongs = agents[0].ask(&world, "ping", &[&[agents[1].id.as_str()], &ping[..]].concat());
     assert_eq!(pongs.len(), 3);

@@ -4,21 +4,35 @@
 mod common;
 
 use common::{Agent, Ca, Process, World, ifrit, wait_for};
-use std::{os::unix::net::UnixDatagram, path::PathBuf, process::Command, sync::Mutex};
+use std::{
+    os::unix::net::UnixDatagram,
+    path::PathBuf,
+    process::Command,
+    sync::{Arc, Mutex},
+    thread,
+};
 
 /// What systemd's end of `NOTIFY_SOCKET` has got, in order.
 struct Manager {
-    socket: UnixDatagram,
     path: PathBuf,
-    told: Mutex<Vec<String>>,
+    told: Arc<Mutex<Vec<String>>>,
 }
 
 impl Manager {
     fn new(world: &World, name: &str) -> Self {
         let path = world.path(name);
         let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        Self { socket, path, told: Mutex::default() }
+        let told = Arc::<Mutex<Vec<String>>>::default();
+        let tell = Arc::clone(&told);
+        // As systemd does, it reads at once, until the test's process ends: ten datagrams fill the socket.
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(len) = socket.recv(&mut buffer) {
+                let text = std::str::from_utf8(&buffer[..len]).unwrap();
+                tell.lock().unwrap().extend(text.lines().map(str::to_owned));
+            }
+        });
+        Self { path, told }
     }
 
     /// The command, started as systemd would start a unit with `Type=notify`.
@@ -30,13 +44,7 @@ impl Manager {
 
     /// All assignments so far, one per line.
     fn told(&self) -> Vec<String> {
-        let mut told = self.told.lock().unwrap();
-        let mut buffer = [0; 4096];
-        while let Ok(len) = self.socket.recv(&mut buffer) {
-            let text = std::str::from_utf8(&buffer[..len]).unwrap();
-            told.extend(text.lines().map(str::to_owned));
-        }
-        told.clone()
+        self.told.lock().unwrap().clone()
     }
 
     fn waits_for(&self, line: &str) {
