@@ -17,7 +17,7 @@ use ifrit_node::{
     limits::{Limits, REQUESTS_PER_PEER},
     node::Node,
 };
-use std::{future::pending, pin::pin, time::Duration};
+use std::{future::pending, net::SocketAddr, pin::pin, time::Duration};
 
 /// Enough for everybody to have several neighbours on five rings.
 const MEMBERS: usize = 5;
@@ -147,8 +147,8 @@ pub(crate) async fn a_request_by_address_learns_who_is_there<D: Driver>() {
         let answer = D::within("an answer", sender.request_addr(to.local_addr(), "hello")).await;
         assert_eq!(answer, Ok((to.id(), format!("{} hello", sender.id()).into_bytes())));
     }
-    // Nobody listens there.
-    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
+    // Nobody listens there, and the port is no other test's.
+    let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
     let timeout = Duration::from_secs(1);
     let answer = D::within("an end", sender.request_addr_with(nobody, "hello", timeout)).await;
     assert!(matches!(answer, Err(RequestError::Unreachable | RequestError::Timeout)), "{answer:?}");
