@@ -109,6 +109,7 @@ impl App {
         let more = self.credit.more(key.link, window.width);
         window.width += more;
         window.granted = window.read + window.width;
+        // A stream of the link is there, so the link's end is still to come, and takes this with it.
         let share = self.credit.shares.entry(key.link).or_default();
         share.wide += more;
         self.credit.wide += more;
@@ -163,7 +164,7 @@ impl App {
 
     /// Reads grants of a peer.
     pub(super) fn read_credit(&mut self, key: StreamKey, budget: usize, links: &mut Links) -> usize {
-        let share = self.credit.shares.entry(key.link).or_default();
+        let Some(share) = self.credit.shares.get_mut(&key.link) else { return 0 };
         if share.theirs != Some(key) {
             return 0;
         }
@@ -199,8 +200,7 @@ impl App {
         if stream.unblock() {
             self.events.push_back(NodeEvent::StreamWritable { id });
         }
-        if is_first {
-            let share = self.credit.shares.entry(link).or_default();
+        if is_first && let Some(share) = self.credit.shares.get_mut(&link) {
             share.granted += 1;
             links.widen_sender(link, share.granted);
         }

@@ -143,6 +143,21 @@ fn a_peer_that_writes_more_than_it_was_granted_stalls_nobody_but_itself() {
 }
 
 #[test]
+fn of_a_link_that_is_gone_nothing_is_kept() {
+    let mut world = World::pair();
+    let stream = opened(&mut world);
+    carry(&mut world, stream, 1_000_000);
+    let end = world.end(1);
+    let theirs = end.app.credit.shares.values().find_map(|share| share.theirs).expect("it was granted more");
+    let (now, peer) = (world.at(), id(2));
+    world.end(1).links.close(now, peer, ifrit_core::action::HangUp::Idle);
+    world.until(|world| world.end(1).app.credit.shares.is_empty());
+    let end = world.end(1);
+    assert_eq!(end.app.read_credit(theirs, 100, &mut end.links), 0);
+    assert!(end.app.credit.shares.is_empty() && end.app.credit.wide == 0);
+}
+
+#[test]
 fn grants_of_streams_that_are_not_there_and_half_ones_change_nothing() {
     let mut world = World::pair();
     let stream = opened(&mut world);
