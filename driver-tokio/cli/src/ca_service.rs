@@ -8,7 +8,7 @@ use crate::{
 use anyhow::Context;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{
-    Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
     header::CONTENT_TYPE,
     server::conn::http1,
@@ -266,6 +266,7 @@ async fn answer(
     source: IpAddr,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
+    let is_look = head.method == Method::GET;
     let answer = match Limited::new(body, BODY_MAX).collect().await {
         Ok(body) => {
             let body = body.to_bytes();
@@ -278,7 +279,12 @@ async fn answer(
         Err(error) if error.is::<LengthLimitError>() => Service::too_large(),
         Err(_) => Answer { status: 400, body: b"{}".to_vec() },
     };
-    tracing::info!(from = %source, status = answer.status, "request");
+    // Members ask for the revocation list all the time, and nothing comes of it; all else is somebody's doing.
+    if is_look && answer.status == 200 {
+        tracing::debug!(from = %source, status = answer.status, "request");
+    } else {
+        tracing::info!(from = %source, status = answer.status, "request");
+    }
     let mut response = Response::new(Full::from(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
     response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));

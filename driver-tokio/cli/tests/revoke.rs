@@ -87,6 +87,12 @@ fn r14_revoked_is_fetched_from_the_ca_by_whoever_asks_it_first() {
     let agents = together(&world, &ca, &["a", "b"]);
     world.ok(&["ca", "revoke", "--dir", &ca.dir, &agents[1].id]);
     agents[0].sees(&world, &agents[1].id, "revoked");
+    let [_, log] = ca.process.as_ref().unwrap().output();
+    assert_eq!(
+        log.matches("request").count(),
+        agents.len(),
+        "newcomers are told of, questions are not:\n{log}"
+    );
 }
 
 /// What is written with a certificate, by its serial in the CA's list.
