@@ -6,7 +6,7 @@ mod common;
 use common::{Agent, Ca, Process, World, json_lines, wait_or};
 use ifrit_node::store::Store;
 use serde_json::Value;
-use std::{fs, net::TcpStream};
+use std::fs;
 
 /// An enrolled directory with this `ifrit.toml`.
 fn enrolled(world: &World, ca: &Ca, name: &str, file: &str) {
@@ -204,12 +204,9 @@ fn newcomers_find_the_ca_and_members_as_settings_say() {
     let listen = format!("listen = \"127.0.0.1:{}\"\n", ca.port);
     fs::write(world.path("ca").join("ifrit.toml"), format!("{listen}contacts = 0\n")).unwrap();
     let serve = |world: &World| {
-        Process::start(world, "ca", &["ca", "serve", "--dir", world.path("ca").to_str().unwrap()])
+        Process::start(world, "ca", &["ca", "serve", "--dir", world.path("ca").to_str().unwrap()]).serving()
     };
-    let listens =
-        |port| wait_or("the CA listens", || TcpStream::connect(("127.0.0.1", port)).ok(), String::new);
     ca.process = Some(serve(&world));
-    listens(ca.port);
     let invite = ca.invite(&world, &["--uses", "9"]);
     let contacts = |agent: &Agent| {
         let copy = world.path("copy");
@@ -227,7 +224,6 @@ fn newcomers_find_the_ca_and_members_as_settings_say() {
     fs::write(world.path("ca").join("ifrit.toml"), format!("listen = \"127.0.0.1:{port}\"\ncontacts = 1\n"))
         .unwrap();
     ca.process = Some(serve(&world));
-    listens(port);
     world.agent("three", &["--join", &invite]).process.fails(1, &["cannot reach the CA"]);
     let three = world.agent("three", &["--join", &invite, "--ca", &format!("127.0.0.1:{port}")]).started();
     assert_eq!(contacts(&three), 1, "the CA tells of one");

@@ -112,13 +112,7 @@ impl Ca {
         let listen = format!("127.0.0.1:{}", self.port);
         let mut args = vec!["ca", "serve", "--dir", &self.dir, "--listen", &listen];
         args.extend(more);
-        let process = Process::start(world, "ca", &args);
-        wait_or(
-            "the CA listens",
-            || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok(),
-            || process.output().concat(),
-        );
-        self.process = Some(process);
+        self.process = Some(Process::start(world, "ca", &args).serving());
     }
 
     pub(crate) fn stop(&mut self) {
@@ -205,6 +199,13 @@ impl Process {
         let [stdout, stderr] = self.output();
         let done = Done { args: String::new(), code: ended, stdout, stderr };
         done.expect_code(code).says(says);
+    }
+
+    /// Waits until a CA says that it answers. Its port is open earlier: an invite made then may not know where it is.
+    pub(crate) fn serving(self) -> Self {
+        let says = || self.output()[0].contains("answers on").then_some(());
+        wait_or("the CA answers", says, || self.output().concat());
+        self
     }
 
     /// What it has printed so far, each line as JSON: whole lines only, for it may be within one.
