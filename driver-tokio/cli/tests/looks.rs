@@ -5,7 +5,7 @@ mod common;
 
 use common::{Agent, Ca, Process, World, json_lines, wait_for, wait_or};
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt};
 
 /// A network of agents that see each other, with names and tags.
 fn network(world: &World, count: usize) -> Vec<Agent> {
@@ -211,9 +211,37 @@ fn a_bundle_holds_what_helps_and_no_secret() {
     let invite = ca.invite(&world, &[]);
     let agent = world.agent("node", &["--join", &invite, "--name", "first"]).started();
     wait_for("it logs", || (!agent.process.output()[1].is_empty()).then_some(()));
-    let out = path(&world, "bundle");
-    world.ok(&["debug", "bundle", "--dir", agent.dir(), &out]);
-    assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o700);
+    // One file to attach, which unpacks to a directory of its name, and a directory for who asks for one.
+    let (file, out) = (path(&world, "bundle.tar.gz"), path(&world, "bundle"));
+    world.ok(&["debug", "bundle", "--dir", agent.dir(), &file]);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let hidden = |name: &str| name.starts_with(".ifrit-bundle");
+    let left = fs::read_dir(world.path(""))
+        .unwrap()
+        .filter(|entry| hidden(&entry.as_ref().unwrap().file_name().to_string_lossy()));
+    assert_eq!(left.count(), 0, "nothing else is left");
+    let unpacked = path(&world, "unpacked");
+    let archive = flate2::read::GzDecoder::new(fs::File::open(&file).unwrap());
+    tar::Archive::new(archive).unpack(&unpacked).unwrap();
+    world.ok(&["debug", "bundle", "--dir", agent.dir(), "--unpacked", &out]);
+    let names = |dir: &str| -> BTreeSet<String> {
+        let entries = fs::read_dir(dir).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    };
+    let packed = format!("{unpacked}/bundle");
+    assert_eq!(names(&packed), names(&out));
+    for dir in [&packed, &out] {
+        assert_eq!(fs::metadata(dir).unwrap().permissions().mode() & 0o777, 0o700);
+        holds_what_helps(dir, &agent, &invite);
+    }
+    for again in [&["--dir", agent.dir(), &file][..], &["--dir", agent.dir(), "--unpacked", &out]] {
+        world.run(&[&["debug", "bundle"], again].concat()).expect_code(2).says(&["is there already"]);
+    }
+    let nowhere = path(&world, "no/such/bundle.tar.gz");
+    world.run(&["debug", "bundle", "--dir", agent.dir(), &nowhere]).expect_code(1).says(&["cannot make"]);
+}
+
+fn holds_what_helps(out: &str, agent: &Agent, invite: &str) {
     let read = |name: &str| fs::read_to_string(format!("{out}/{name}")).unwrap();
     assert!(read("settings.toml").contains("name = \"first\"") && read("settings.toml").contains("secret"));
     assert!(read("members.jsonl").contains(&agent.id) && read("metrics.jsonl").contains("ifrit_members"));
@@ -226,14 +254,13 @@ fn a_bundle_holds_what_helps_and_no_secret() {
     let body: Vec<_> = key.lines().filter(|line| !line.starts_with('-')).collect();
     let token = invite.rsplit('/').next().unwrap();
     let mut files = 0;
-    for entry in fs::read_dir(&out).unwrap() {
+    for entry in fs::read_dir(out).unwrap() {
         let held = fs::read_to_string(entry.unwrap().path()).unwrap();
-        let secrets = body.iter().copied().chain(["PRIVATE KEY", &invite, token]);
+        let secrets = body.iter().copied().chain(["PRIVATE KEY", invite, token]);
         secrets.for_each(|secret| assert!(!held.contains(secret), "{secret} is in\n{held}"));
         files += 1;
     }
     assert!(files >= 10);
-    world.run(&["debug", "bundle", "--dir", agent.dir(), &out]).expect_code(2).says(&["is there already"]);
 }
 
 #[test]

@@ -234,23 +234,27 @@ pub(crate) struct KeygenArgs {
 /// What to do for those who look for a fault.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DebugCommand {
-    /// Gather what helps to find a fault into a new directory: no key, no invite.
+    /// Gather what helps to find a fault into one new file: no key, no invite.
     Bundle(BundleArgs),
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ifrit debug bundle --dir node1 bundle
-  tar -czf bundle.tar.gz bundle
+  ifrit debug bundle --dir node1 bundle.tar.gz
+  ifrit debug bundle --dir node1 --unpacked bundle    a directory, to look through
 
 Holds settings (secrets left out), members, figures, round trips, recent events and log, versions, public
 certificates and the names of the directory's files. Look through it before you give it away: addresses and ids are in it.")]
 pub(crate) struct BundleArgs {
     #[command(flatten)]
     pub(crate) agent: RunningAgent,
-    /// The directory to make; must not be there.
+    /// The file to make, a .tar.gz; must not be there.
+    #[arg(value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Make a directory instead.
+    #[arg(long)]
+    pub(crate) unpacked: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! `ifrit debug bundle`: what helps to find a fault, and no secret.
+//! `ifrit debug bundle`: what helps to find a fault, and no secret, in one file to attach.
 //!
 //! Nothing is copied from the agent's directory but the two public certificates: a private key, an epoch or an invite cannot
 //! come in by a name that somebody gave to a file.
@@ -15,13 +15,14 @@ use crate::{
     rows::AboutRow,
 };
 use anyhow::Context;
+use flate2::{Compression, write::GzEncoder};
 use ifrit_node::identity::{self, CERTIFICATE_FILE, ROOT_FILE};
 use serde::Serialize;
 use serde_json::json;
 use std::{
     fs::{self, DirBuilder, File},
-    io::{BufWriter, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    io::{self, BufWriter, ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::Path,
 };
 
@@ -40,13 +41,68 @@ pub(crate) fn run(args: &BundleArgs, out: Out) -> anyhow::Result<()> {
     let Some(Tell::About(about)) = ask(dir, &Ask::About, Some(ANSWER_TIMEOUT))?.next()? else {
         return unexpected();
     };
-    DirBuilder::new().mode(0o700).create(to).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            bad_input(format!("{} is there already: name a new directory", to.display()))
-        }
+    let write = |place: &Path| gather(dir, &about, place);
+    let files = if args.unpacked { unpacked(to, write)? } else { packed(to, write)? };
+    let at = to.display().to_string();
+    out.print(
+        &json!({ "bundle": at, "files": files }),
+        format!(
+            "{} holds {} files; look through them before you give them away",
+            paint(BOLD, &at),
+            files.len()
+        ),
+    )
+}
+
+fn not_made(to: &Path, error: io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::AlreadyExists => bad_input(format!("{} is there already: name a new one", to.display())),
         _ => anyhow::Error::new(error).context(format!("cannot make {}", to.display())),
-    })?;
-    let mut files = tell_about(&about, to)?;
+    }
+}
+
+/// A directory that only its owner reads.
+fn unpacked<T>(to: &Path, gather: impl FnOnce(&Path) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    DirBuilder::new().mode(0o700).create(to).map_err(|error| not_made(to, error))?;
+    gather(to)
+}
+
+/// One file that only its owner reads. It appears when it is whole; nothing else is left.
+fn packed<T>(to: &Path, gather: impl FnOnce(&Path) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let not_made = |error| not_made(to, error);
+    if to.symlink_metadata().is_ok() {
+        return Err(not_made(ErrorKind::AlreadyExists.into()));
+    }
+    let beside = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let temporary = |mode| {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".ifrit-bundle-").permissions(fs::Permissions::from_mode(mode));
+        builder
+    };
+    let place = temporary(0o700).tempdir_in(beside).map_err(not_made)?;
+    let gathered = gather(place.path())?;
+    let file = temporary(0o600).tempfile_in(beside).map_err(not_made)?;
+    pack(place.path(), &unpacks_to(to), file.as_file()).map_err(not_made)?;
+    file.persist_noclobber(to).map_err(|error| not_made(error.error))?;
+    Ok(gathered)
+}
+
+fn pack(from: &Path, as_name: &str, to: &File) -> io::Result<()> {
+    let mut archive = tar::Builder::new(GzEncoder::new(BufWriter::new(to), Compression::default()));
+    archive.append_dir_all(as_name, from)?;
+    archive.into_inner()?.finish()?.flush()
+}
+
+/// What the archive unpacks to: the name of its file without what says that it is one.
+fn unpacks_to(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let short = [".tar.gz", ".tgz"].iter().find_map(|end| name.strip_suffix(end));
+    short.filter(|short| !short.is_empty()).unwrap_or(&name).to_owned()
+}
+
+/// Writes all of it; the names of the files.
+fn gather(dir: &Path, about: &AboutRow, to: &Path) -> anyhow::Result<Vec<&'static str>> {
+    let mut files = tell_about(about, to)?;
     for (name, question) in ANSWERS {
         write_answers(dir, &question, &to.join(name))?;
         files.push(name);
@@ -59,15 +115,7 @@ pub(crate) fn run(args: &BundleArgs, out: Out) -> anyhow::Result<()> {
     }
     write_lines(&to.join("directory.jsonl"), listing(dir)?)?;
     files.push("directory.jsonl");
-    let at = to.display().to_string();
-    out.print(
-        &json!({ "bundle": at, "files": files }),
-        format!(
-            "{} holds {} files; look through them before you give them away",
-            paint(BOLD, &at),
-            files.len()
-        ),
-    )
+    Ok(files)
 }
 
 /// Certificates are public. But whoever has the root of an open network can make members of it.
