@@ -3,7 +3,7 @@
 use ifrit_tokio::Client;
 use sd_notify::NotifyState;
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::{Instant, sleep};
@@ -14,8 +14,21 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// for its start, the operator's `systemctl restart` among them, would wait for ever while the others are down.
 const JOIN_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Whether a socket of systemd is there, and it was told `READY=1`. Of the process, as the socket is.
-static READY: AtomicBool = AtomicBool::new(false);
+/// How far systemd takes the process to be. Of the process, as the socket is; held while it is told, so that what it hears
+/// last is so.
+static STAGE: Mutex<Stage> = Mutex::new(Stage::Starting);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Starting,
+    Ready,
+    /// Whatever is found out of the member now, it is on its way out.
+    Stopping,
+}
+
+fn stage() -> MutexGuard<'static, Stage> {
+    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn is_listening() -> bool {
     std::env::var_os("NOTIFY_SOCKET").is_some()
@@ -23,27 +36,30 @@ fn is_listening() -> bool {
 
 /// Started: what waits for it may go on.
 pub(crate) fn ready(status: &str) {
-    READY.store(true, Ordering::Relaxed);
+    let mut stage = stage();
+    *stage = Stage::Ready;
     say(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
 /// The end was asked for and is under way.
 pub(crate) fn stopping() {
-    READY.store(false, Ordering::Relaxed);
+    let mut stage = stage();
+    *stage = Stage::Stopping;
     say(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
 }
 
 /// Runs `reload`, which reads settings anew, and tells of its begin and end.
 pub(crate) async fn reloading<T>(reload: impl Future<Output = T>) -> T {
     // Before READY there is nothing to go back to.
-    let tell = READY.load(Ordering::Relaxed) && is_listening();
+    let tell = *stage() == Stage::Ready && is_listening();
     if tell {
         let now = NotifyState::monotonic_usec_now().ok();
         let states: Vec<_> = [NotifyState::Reloading].into_iter().chain(now).collect();
         say(&states);
     }
     let done = reload.await;
-    if tell {
+    let stage = stage();
+    if tell && *stage == Stage::Ready {
         say(&[NotifyState::Ready]);
     }
     done
@@ -66,12 +82,10 @@ pub(crate) async fn follow(client: Client) {
     // Asked inside the member's loop: one that hangs feeds no watchdog.
     while let Ok(look) = client.query(|node| Look::at(&node.view())).await {
         let status = look.status();
-        if !READY.load(Ordering::Relaxed) && look.is_ready(started.elapsed()) {
-            ready(&status);
-        } else if status != told {
-            say(&[NotifyState::Watchdog, NotifyState::Status(&status)]);
-        } else {
-            say(&[NotifyState::Watchdog]);
+        let is_ready = look.is_ready(started.elapsed());
+        {
+            let mut stage = stage();
+            say(&words(&mut stage, is_ready, &status, status != told));
         }
         told = status;
         if look.joined {
@@ -82,6 +96,18 @@ pub(crate) async fn follow(client: Client) {
                 () = sleep(every) => {}
             }
         }
+    }
+}
+
+/// What is to be told of a member that was looked at.
+fn words<'a>(stage: &mut Stage, is_ready: bool, status: &'a str, is_new: bool) -> Vec<NotifyState<'a>> {
+    match stage {
+        Stage::Starting if is_ready => {
+            *stage = Stage::Ready;
+            vec![NotifyState::Ready, NotifyState::Status(status)]
+        }
+        Stage::Starting | Stage::Ready if is_new => vec![NotifyState::Watchdog, NotifyState::Status(status)],
+        Stage::Starting | Stage::Ready | Stage::Stopping => vec![NotifyState::Watchdog],
     }
 }
 
@@ -112,6 +138,20 @@ impl Look {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ready_is_told_once_and_never_of_one_that_stops() {
+        let mut stage = Stage::Starting;
+        let told = |stage: &mut Stage, is_ready, is_new| {
+            let words = words(stage, is_ready, "a status", is_new);
+            words.iter().map(ToString::to_string).collect::<Vec<_>>().concat()
+        };
+        assert_eq!(told(&mut stage, false, true), "WATCHDOG=1STATUS=a status");
+        assert_eq!(told(&mut stage, true, false), "READY=1STATUS=a status");
+        assert_eq!((stage, told(&mut stage, true, false).as_str()), (Stage::Ready, "WATCHDOG=1"));
+        stage = Stage::Stopping;
+        assert_eq!((told(&mut stage, true, true).as_str(), stage), ("WATCHDOG=1", Stage::Stopping));
+    }
 
     #[test]
     fn ready_is_who_has_joined_or_has_waited_long_enough_for_its_contacts() {

@@ -96,7 +96,9 @@ fn an_agent_is_ready_when_joined_says_how_it_stands_and_that_it_stops() {
     let at = |line: &str| told.iter().position(|told| told == line).unwrap();
     let last_ready = told.iter().rposition(|told| told == "READY=1").unwrap();
     assert!(at("READY=1") < at("RELOADING=1") && at("RELOADING=1") < last_ready, "{told:?}");
+    // It is the last that was told of how the agent does: READY=1 after it would be a start.
     assert!(last_ready < at("STOPPING=1"), "{told:?}");
+    assert!(told[at("STOPPING=1") + 2..].iter().all(|line| line == "WATCHDOG=1"), "{told:?}");
     stops(&mut a.process);
 }
 
