@@ -9,6 +9,7 @@ use ifrit_core::{
     member::Member,
     revocation::Revocations,
     seed::Seed,
+    tags::{FRAME_HOLDS, FRAME_REVOCATIONS, FRAME_WALK_ASK},
     time::Mono,
     view::State,
 };
@@ -16,6 +17,10 @@ use ifrit_sim::{
     Setup, World,
     tamper::{Hand, Tamper, Wire},
     wire::{Bundle, holds, revocations},
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 /// A list of the CA's that names these members.
@@ -121,15 +126,68 @@ fn r14_revoked_is_learnt_by_whoever_was_away_or_cut_off() {
     world.mark_liar(2);
     world.crash(7);
     world.partition(&[vec![9, 2]], false);
-    world.run_for(s(1));
+    no_link_is_left(&mut world, 7, &[]);
+    no_link_is_left(&mut world, 9, &[2]);
     let list = list(&world, 5, &[2]);
     give(&mut world, 0, &list);
     world.run_for(s(10));
     assert!(!is_out(&world, 2), "one of them is cut off with it");
+    // One after the other: nobody hears of it from one that has just learnt it itself.
     world.start(7);
+    assert!(world.run_until_condition(s(20), |world| held(world, 7) == 5).is_some(), "{}", world.explain());
+    let since = world.now();
+    world.listen();
     world.heal();
+    assert!(world.run_until_condition(s(60), |world| held(world, 9) == 5).is_some(), "{}", world.explain());
+    let with_it = world.said(since).iter().filter(|said| said.frame && (said.from == 9 || said.to == 9));
+    let first = with_it.map(|said| said.bytes[0]).find(|tag| [FRAME_HOLDS, FRAME_WALK_ASK].contains(tag));
+    assert_eq!(first, Some(FRAME_HOLDS), "a greeting says it, before any walk");
     assert!(world.run_until_condition(s(60), |world| is_out(world, 2)).is_some(), "{}", world.explain());
-    assert!(held(&world, 7) == 5 && held(&world, 9) == 5);
+}
+
+/// Runs until nobody but those has a link to it, so that nothing that is said later comes over an old one.
+fn no_link_is_left(world: &mut World, to: usize, but: &[usize]) {
+    let id = world.id(to);
+    let others: Vec<usize> = (0..world.len()).filter(|node| *node != to && !but.contains(node)).collect();
+    let linked = |world: &World, node: usize| {
+        world.running_member(node).is_some_and(|member| member.view().links().any(|peer| *peer == id))
+    };
+    let gone = world.run_until_condition(s(60), |world| !others.iter().any(|node| linked(world, *node)));
+    assert!(gone.is_some(), "{}", world.explain());
+}
+
+/// Says nothing of lists while that is so.
+#[derive(Debug)]
+struct Hush(Arc<AtomicBool>);
+
+impl Tamper for Hush {
+    fn sends(&mut self, _: &mut Hand<'_>, _: MemberId, wire: Wire<'_>) -> bool {
+        let of_lists = |bytes: &[u8]| [FRAME_HOLDS, FRAME_REVOCATIONS].contains(&bytes[0]);
+        !(self.0.load(Ordering::Relaxed) && matches!(wire, Wire::Frame(_, bytes) if of_lists(bytes)))
+    }
+}
+
+#[test]
+fn r14_revoked_is_learnt_with_a_walk_where_no_greeting_told_of_it() {
+    let mut world = settled(12, 7, 10);
+    world.mark_liar(2);
+    world.partition(&[vec![9]], false);
+    no_link_is_left(&mut world, 9, &[]);
+    let list = list(&world, 5, &[2]);
+    give(&mut world, 0, &list);
+    world.run_for(s(10));
+    let hushed = Arc::new(AtomicBool::new(true));
+    (0..12).filter(|node| ![2, 9].contains(node)).for_each(|node| {
+        world.corrupt(node, Box::new(Hush(Arc::clone(&hushed))));
+    });
+    world.heal();
+    world.run_for(s(20));
+    assert!(world.linked(9).len() > 4 && held(&world, 9) == 0, "{}", world.explain());
+    hushed.store(false, Ordering::Relaxed);
+    let dials = |world: &World| (0..12).map(|node| world.dials(node, 9) + world.dials(9, node)).sum::<u64>();
+    let before = dials(&world);
+    assert!(world.run_until_condition(s(120), |world| held(world, 9) == 5).is_some(), "{}", world.explain());
+    assert_eq!(dials(&world), before, "over the links that there were");
 }
 
 #[test]
