@@ -1,6 +1,11 @@
 //! What comes out of a [`Member`](crate::member::Member).
 
-use crate::{accusation::Accusation, event::Lane, id::MemberId, time::Mono};
+use crate::{
+    accusation::Accusation,
+    event::Lane,
+    id::MemberId,
+    time::{Mono, Wall},
+};
 use alloc::sync::Arc;
 use core::net::SocketAddr;
 
@@ -179,6 +184,12 @@ pub enum Notice {
         /// Who.
         member: MemberId,
     },
+    /// Another root has followed the network's, and is believed from now on ([`View::root`](crate::view::View::root)):
+    /// certificates of the old one hold until `until` at most, so this member's is to be renewed by then.
+    Succeeded {
+        /// When the old root is believed no more.
+        until: Wall,
+    },
     /// A live member's addresses or tags changed.
     Updated {
         /// Who.
@@ -253,6 +264,7 @@ impl Notice {
             | Self::AccusedMyself { .. }
             | Self::IdentityInUse { .. }
             | Self::EpochOverrun { .. }
+            | Self::Succeeded { .. }
             | Self::SeedsUnreachable => None,
         }
     }

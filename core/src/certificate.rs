@@ -15,10 +15,13 @@
 //! | subject alternative name | absent | one URI, `ifrit://NETWORK/ID` |
 //! | [`PARAMS_OID`] | the [`NetworkParams`] | ignored |
 //! | any other critical extension | refused | refused |
+//!
+//! How one root follows another, and what a cross certificate is: [`Root::from_bundle`].
 
 mod open;
 mod params;
 mod profile;
+mod succession;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +38,7 @@ use profile::Envelope;
 
 pub use open::{OPEN_SERIAL, open_id, open_signer};
 pub use params::{NETWORK_PARAMS_LEN, PARAMS_OID};
+pub use succession::Former;
 
 /// A network's CA certificate: it defines the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub struct Root {
     pub params: NetworkParams,
     /// The CA's key.
     pub key: PublicKey,
+    /// Its serial number: a CA counts its network's roots, from 1. 0 if it has more than 8 bytes.
+    pub generation: u64,
     /// From when it holds.
     pub not_before: Wall,
     /// Until when.
@@ -54,6 +60,8 @@ pub struct Root {
     subject: Arc<[u8]>,
     /// In an open network, its validity as DER: every member's.
     open: Option<Arc<[u8]>>,
+    /// The root that it follows, as long as that one's certificates are believed too.
+    former: Option<Arc<Former>>,
 }
 
 /// A member's certificate. Whether the root's signature holds is not said by the type.
@@ -71,6 +79,8 @@ pub struct Certificate {
     envelope: Envelope,
     /// Where the key stands in `der`.
     key_at: u16,
+    /// Whether the former root issued it: it holds no longer than that one is believed.
+    by_former: bool,
 }
 
 /// Why DER is not a certificate of the profile.
@@ -86,6 +96,9 @@ pub enum CertificateError {
     /// Of another network.
     #[error("a certificate of another network")]
     OtherNetwork,
+    /// Of this network, but issued by a root of which nothing is known here: one that follows ours, or a forger's.
+    #[error("issued by another root than this network's as it is known here")]
+    OtherRoot,
     /// The signature is not the root's.
     #[error("not signed by this network's CA")]
     BadSignature,
@@ -105,12 +118,14 @@ impl Root {
         Ok(Self {
             params: fields.params,
             key: fields.key,
+            generation: fields.generation,
             not_before: fields.not_before,
             not_after: fields.not_after,
             fingerprint: hash(b"", &[der]),
             der: der.into(),
             open: open::is_open(&fields.params.id, &fields.key).then_some(fields.validity),
             subject: fields.subject,
+            former: None,
         })
     }
 
@@ -126,14 +141,15 @@ impl Root {
 }
 
 impl Certificate {
-    /// Parses a member's certificate: form and network, not the signature and not the dates.
+    /// Parses a member's certificate: form and network, not the signature and not the dates. One that the former root issued
+    /// holds at most as long as that one is believed.
     ///
     /// # Errors
     /// [`CertificateError`], for any bytes that are not of the profile or of `root`'s network; never panics.
     pub fn parse(der: &[u8], root: &Root) -> Result<Self, CertificateError> {
         let envelope = Envelope::open(der)?;
         let fields = profile::member(envelope.tbs(der), root)?;
-        Ok(Self {
+        let certificate = Self {
             id: fields.id,
             not_before: fields.not_before,
             not_after: fields.not_after,
@@ -141,7 +157,22 @@ impl Certificate {
             der: der.into(),
             envelope,
             key_at: key_at(der, &fields.key)?,
+            by_former: false,
+        };
+        Ok(match root.former() {
+            Some(former) if fields.by_former => certificate.of_former(former.until),
+            _ => certificate,
         })
+    }
+
+    /// This one when another root has followed the one that issued it, which is believed until then.
+    pub(crate) fn of_former(&self, until: Wall) -> Self {
+        Self { not_after: self.not_after.min(until), by_former: true, ..self.clone() }
+    }
+
+    /// Whether the former root issued it, and it should be renewed soon.
+    pub fn is_of_former(&self) -> bool {
+        self.by_former
     }
 
     /// A certificate that no CA signed, for tests of what rests on verified ones.
@@ -157,12 +188,18 @@ impl Certificate {
             hash: hash(HASH_RECORD, &[&id.0]),
             der: der[..].into(),
             envelope,
+            by_former: false,
         }
     }
 
-    /// Whether the root's key signed its TBS.
+    /// Whether the root's key signed its TBS, or the former's if that one issued it.
     pub fn verify(&self, root: &Root, verifier: &dyn Verifier) -> bool {
-        verifier.verify(&root.key, self.tbs(), &self.signature())
+        let issuer = match root.former() {
+            Some(former) if self.by_former => &former.root.key,
+            None if self.by_former => return false,
+            _ => &root.key,
+        };
+        verifier.verify(issuer, self.tbs(), &self.signature())
     }
 
     /// The bytes.
@@ -206,6 +243,14 @@ fn key_at(der: &[u8], key: &PublicKey) -> Result<u16, CertificateError> {
 
 fn holds(not_before: Wall, not_after: Wall, now: Wall, allowance: Duration) -> bool {
     not_before <= now + allowance && now <= not_after + allowance
+}
+
+/// When a certificate of the profile ends, whichever root issued it; not when it ceases to be believed.
+///
+/// # Errors
+/// [`CertificateError`], for any bytes that are no certificate.
+pub fn end_of(der: &[u8]) -> Result<Wall, CertificateError> {
+    profile::end(Envelope::open(der)?.tbs(der))
 }
 
 /// The URI in a member's certificate: `ifrit://NETWORK/ID`, with 16 hex digits and 52 base32 characters.

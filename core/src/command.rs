@@ -90,8 +90,8 @@ impl Member {
                 return Ok(());
             }
             Command::SetRevocations(list) => {
-                let list = self.list_of(&list)?;
-                self.take_list(list, None, now);
+                let (list, root) = self.list_of(&list)?;
+                self.take_list(list, root, None, now);
                 return Ok(());
             }
             Command::SpeakMinor(minor) => {

@@ -6,7 +6,7 @@ use crate::{
     id::MemberId,
     limits::{ADDRS_MAX, TAGS_MAX},
     revocation::Revocations,
-    revoked::is_the_root_s,
+    revoked::root_by,
     time::{Now, Wall},
     wire::Frame,
 };
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// The network and what this member says of itself.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The CA's certificate: the network.
+    /// The CA's certificate: the network; if it follows another root, with that one.
     pub root: Root,
     /// Where others reach this member; at most [`ADDRS_MAX`].
     pub addrs: Vec<SocketAddr>,
@@ -33,13 +33,14 @@ pub struct Config {
 
 impl Config {
     /// Whether a member can be made of it, and its certificate; and the revocation list that an earlier run left, if there is a
-    /// good one.
+    /// good one. That may know of a root that has followed this one: then the configuration is with it.
     pub(crate) fn check(
-        &self,
+        &mut self,
         me: &LocalIdentity,
         stored: &Stored,
         now: Now,
     ) -> Result<(Certificate, Option<Revocations>), ConfigError> {
+        let list = self.saved_list(&stored.records);
         let certificate = Certificate::parse(&me.certificate, &self.root)?;
         if !certificate.verify(&self.root, &*self.verifier) {
             return Err(ConfigError::Certificate(CertificateError::BadSignature));
@@ -60,17 +61,17 @@ impl Config {
         if self.tags.len() > TAGS_MAX {
             return Err(ConfigError::TagsTooLong);
         }
-        let list = self.saved_list(&stored.records);
         match list {
             Some(list) if list.contains(&certificate.id) => Err(ConfigError::Revoked(certificate.id)),
             list => Ok((certificate, list)),
         }
     }
 
-    fn saved_list(&self, records: &[u8]) -> Option<Revocations> {
+    fn saved_list(&mut self, records: &[u8]) -> Option<Revocations> {
         let (bytes, _) = Frame::decode_saved(records).ok()?;
         let list = Revocations::parse(bytes?, &self.root.params).ok()?;
-        is_the_root_s(&list, self).then_some(list)
+        self.root = root_by(&list, self)?;
+        Some(list)
     }
 }
 

@@ -240,6 +240,7 @@ pub struct Told {
     pub left: u64,
     pub expired: u64,
     pub revoked: u64,
+    pub succeeded: u64,
     pub updated: u64,
     pub accused_myself: u64,
     pub equivocation: u64,
@@ -253,7 +254,7 @@ pub struct Told {
 
 impl Told {
     /// Each by name.
-    pub fn each(&self) -> [(&'static str, u64); 18] {
+    pub fn each(&self) -> [(&'static str, u64); 19] {
         [
             ("joined", self.joined),
             ("up", self.up),
@@ -264,6 +265,7 @@ impl Told {
             ("left", self.left),
             ("expired", self.expired),
             ("revoked", self.revoked),
+            ("succeeded", self.succeeded),
             ("updated", self.updated),
             ("accused_myself", self.accused_myself),
             ("equivocation", self.equivocation),
@@ -287,6 +289,7 @@ impl Told {
             Notice::Left { .. } => &mut self.left,
             Notice::Expired { .. } => &mut self.expired,
             Notice::Revoked { .. } => &mut self.revoked,
+            Notice::Succeeded { .. } => &mut self.succeeded,
             Notice::Updated { .. } => &mut self.updated,
             Notice::AccusedMyself { .. } => &mut self.accused_myself,
             Notice::Equivocation { .. } => &mut self.equivocation,

@@ -10,6 +10,8 @@ pub const TAGS_MAX: usize = 512;
 pub const BROADCAST_MAX: usize = 64 * 1024;
 /// Bytes of a certificate: the CA's own are about 450; a member cannot make them longer.
 pub const CERTIFICATE_MAX: usize = 1024;
+/// Bytes of a root with the one that it follows and what that one signed for it: three certificates.
+pub const BUNDLE_MAX: usize = 3 * CERTIFICATE_MAX;
 /// Bytes of any one record: what waits to be checked is counted in records, so each must be small. Twice what this
 /// version makes, for those of later versions, which are refused without blame.
 pub const RECORD_MAX: usize = 2048;

@@ -156,7 +156,7 @@ impl Member {
     }
 
     fn make(
-        config: Config,
+        mut config: Config,
         me: LocalIdentity,
         stored: Stored,
         (state, store): (State, Arc<dyn Store>),
@@ -164,6 +164,7 @@ impl Member {
         now: Now,
     ) -> Result<Self, ConfigError> {
         let network = config.root.params;
+        let configured = config.root.clone();
         let (certificate, list) = config.check(&me, &stored, now)?;
         let id = certificate.id;
         let (addrs, tags) = (config.addrs.clone(), config.tags.clone());
@@ -223,6 +224,10 @@ impl Member {
         member.after_issue(issued);
         if let Some(list) = list {
             member.state.revoke(Arc::new(list), member.my_ix, now.mono);
+        }
+        if let Some(former) = member.config.root.former().filter(|_| member.config.root != configured) {
+            let until = former.until;
+            member.out.push(Out::Notify(Notice::Succeeded { until }));
         }
         member.restore(&stored.records, now);
         member.contacts.begin(&member.state, member.my_ix, &mut member.rng);

@@ -101,6 +101,7 @@ mod on {
             NewsCharged: "R13: walks that brought news are charged, and are not forgiven",
             EmptyLeaf: "R13: the digest does not cover accusations",
             ForgedList: "R14: a revocation list needs no signature of the CA",
+            AnySuccessor: "R14: a root follows that the old one did not sign for",
             OlderList: "R14: an older revocation list replaces a newer one",
             RevokedHeard: "R14: the records and links of a revoked member are taken",
             AnyKey: "R14: a certificate with another key replaces the one held",

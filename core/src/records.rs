@@ -270,6 +270,8 @@ impl Member {
         }
         let kind = match Certificate::parse(der, &self.config.root) {
             Ok(certificate) if certificate.id == id => return Ok(certificate),
+            // It may be of a root that follows ours, of which we have not heard yet (R14): no blame.
+            Err(CertificateError::OtherRoot) => return Err(Fate::Refused),
             Err(CertificateError::OtherNetwork) => Misbehaviour::ForeignCertificate,
             Ok(_) | Err(_) => Misbehaviour::Malformed,
         };

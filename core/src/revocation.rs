@@ -3,18 +3,23 @@
 //! Body: version `u8`, domain `u8`, network `[8]`, sequence `u64`, count `u16`, then per entry, ids ascending: id `[32]`, until
 //! `u64` (ms). Integers are big-endian. Signed by the network's root.
 //!
+//! While the root follows another one, version is 2 and the rest of the body is the [bundle](Root::bundle) that says so: so all
+//! learn it by the same way, at once, and whoever believes the former root can check the list.
+//!
 //! A list is whole: it says all that holds. Of two the one with the higher sequence counts; a CA that was restored from a
 //! backup may sign two lists with one sequence, and then the one with the lower hash counts, everywhere. An entry is
 //! needed only until the member's last certificate ends, so a list stays as short as what is revoked within the life of
 //! a certificate.
 
+#[cfg(doc)]
+use crate::certificate::Root;
 use crate::{
     crypto::{Hash, Signed, Signer},
     id::MemberId,
-    limits::REVOKED_MAX,
+    limits::{BUNDLE_MAX, REVOKED_MAX},
     params::NetworkParams,
     read::Reader,
-    tags::{BODY_REVOCATION, BODY_VERSION},
+    tags::{BODY_REVOCATION, BODY_VERSION, BODY_VERSION_SUCCESSION},
     time::Wall,
     wire::{Brief, HeldList},
 };
@@ -36,24 +41,27 @@ pub struct Fields {
     pub sequence: u64,
     /// Who is revoked; in any order. At most [`REVOKED_MAX`].
     pub entries: Vec<Entry>,
+    /// The [bundle](Root::bundle) of a root that follows another one; else nothing.
+    pub succession: Vec<u8>,
 }
 
 impl Fields {
     /// Signs these fields with the root's key. Of two entries of one member the later end counts. `None` if there are more than
-    /// [`REVOKED_MAX`], or the sequence is 0.
+    /// [`REVOKED_MAX`], the bundle is over [`BUNDLE_MAX`], or the sequence is 0.
     pub fn sign(mut self, network: &NetworkParams, root: &mut dyn Signer) -> Option<Revocations> {
         self.entries.sort_unstable_by(|a, b| b.cmp(a));
         self.entries.dedup_by_key(|entry| entry.id);
         self.entries.reverse();
-        if self.entries.len() > REVOKED_MAX || self.sequence == 0 {
+        if self.entries.len() > REVOKED_MAX || self.succession.len() > BUNDLE_MAX || self.sequence == 0 {
             return None;
         }
         Some(Revocations::new(Signed::sign(&self.body(network), root)))
     }
 
     fn body(&self, network: &NetworkParams) -> Vec<u8> {
-        let mut out = Vec::with_capacity(HEAD + self.entries.len() * ENTRY);
-        out.extend([BODY_VERSION, BODY_REVOCATION]);
+        let mut out = Vec::with_capacity(HEAD + self.entries.len() * ENTRY + self.succession.len());
+        let version = if self.succession.is_empty() { BODY_VERSION } else { BODY_VERSION_SUCCESSION };
+        out.extend([version, BODY_REVOCATION]);
         out.extend(network.id.prefix());
         out.extend(self.sequence.to_be_bytes());
         out.extend((self.entries.len() as u16).to_be_bytes());
@@ -61,6 +69,7 @@ impl Fields {
             out.extend(entry.id.0);
             out.extend(entry.until.0.to_be_bytes());
         }
+        out.extend(&self.succession);
         out
     }
 }
@@ -68,11 +77,12 @@ impl Fields {
 /// Version, domain, network, sequence, count.
 const HEAD: usize = 2 + 8 + 8 + 2;
 const SEQUENCE_AT: usize = 2 + 8;
+const COUNT_AT: usize = SEQUENCE_AT + 8;
 const ENTRY: usize = 32 + 8;
 
 /// A list that is well-formed for its network. Whether the root's signature holds is not said by the type.
 ///
-/// It is its bytes: 40 for each entry.
+/// It is its bytes: 40 for each entry, and about 1,500 while the root follows another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocations {
     signed: Signed,
@@ -101,13 +111,14 @@ impl Revocations {
     pub fn parse(bytes: &[u8], network: &NetworkParams) -> Result<Self, RevocationsError> {
         let signed = Signed::from_bytes(bytes).ok_or(RevocationsError::Malformed)?;
         match signed.body() {
-            [version, BODY_REVOCATION, ..] if *version > BODY_VERSION => {
+            [version, BODY_REVOCATION, ..] if *version > BODY_VERSION_SUCCESSION => {
                 return Err(RevocationsError::NewerVersion);
             }
-            [BODY_VERSION, BODY_REVOCATION, rest @ ..] if !rest.starts_with(&network.id.prefix()) => {
-                return Err(RevocationsError::OtherNetwork);
+            [BODY_VERSION | BODY_VERSION_SUCCESSION, BODY_REVOCATION, rest @ ..] => {
+                if !rest.starts_with(&network.id.prefix()) {
+                    return Err(RevocationsError::OtherNetwork);
+                }
             }
-            [BODY_VERSION, BODY_REVOCATION, ..] => {}
             _ => return Err(RevocationsError::Malformed),
         }
         check(signed.body()).ok_or(RevocationsError::Malformed)?;
@@ -127,7 +138,9 @@ impl Revocations {
 
     /// Who is revoked, by id.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry> + '_ {
-        self.raw().map(|entry| Entry { id: id_of(entry), until: Wall(number(&entry[32..])) })
+        self.raw()
+            .chunks_exact(ENTRY)
+            .map(|entry| Entry { id: id_of(entry), until: Wall(number(&entry[32..])) })
     }
 
     /// Whether it names this member. O(log entries).
@@ -142,7 +155,7 @@ impl Revocations {
 
     /// The first entry whose id is not below `least`.
     fn find(&self, least: &[u8]) -> Option<&[u8]> {
-        let entries = &self.signed.body()[HEAD..];
+        let entries = self.raw();
         let (mut low, mut high) = (0, entries.len() / ENTRY);
         while low < high {
             let middle = usize::midpoint(low, high);
@@ -151,8 +164,18 @@ impl Revocations {
         entries.get(low * ENTRY..(low + 1) * ENTRY)
     }
 
-    fn raw(&self) -> core::slice::ChunksExact<'_, u8> {
-        self.signed.body()[HEAD..].chunks_exact(ENTRY)
+    fn raw(&self) -> &[u8] {
+        &self.signed.body()[HEAD..self.end()]
+    }
+
+    /// Where the entries end.
+    fn end(&self) -> usize {
+        HEAD + number(&self.signed.body()[COUNT_AT..HEAD]) as usize * ENTRY
+    }
+
+    /// The [bundle](Root::bundle) that says that one root follows another, not checked; empty if none does.
+    pub fn succession(&self) -> &[u8] {
+        &self.signed.body()[self.end()..]
     }
 
     /// The hash of the body: the list's identity.
@@ -189,9 +212,10 @@ fn check(body: &[u8]) -> Option<()> {
     reader.take(SEQUENCE_AT)?;
     let (sequence, count) = (reader.u64()?, usize::from(reader.u16()?));
     let entries = reader.take(count * ENTRY)?;
-    reader.end()?;
+    let succession = body.len() - HEAD - entries.len();
+    let whole = if body[0] == BODY_VERSION { 0..=0 } else { 1..=BUNDLE_MAX };
     let ascends = entries.chunks_exact(ENTRY).is_sorted_by(|a, b| a[..32] < b[..32]);
-    (sequence > 0 && count <= REVOKED_MAX && ascends).then_some(())
+    (sequence > 0 && count <= REVOKED_MAX && ascends && whole.contains(&succession)).then_some(())
 }
 
 #[cfg(test)]
@@ -202,6 +226,7 @@ mod tests {
         id::NetworkId,
         params::Wish,
     };
+    use alloc::vec;
     use proptest::prelude::*;
 
     fn network() -> NetworkParams {
@@ -217,7 +242,9 @@ mod tests {
     }
 
     fn list(sequence: u64, entries: &[Entry]) -> Revocations {
-        Fields { sequence, entries: entries.to_vec() }.sign(&network(), &mut root()).expect("few")
+        Fields { sequence, entries: entries.to_vec(), succession: vec![] }
+            .sign(&network(), &mut root())
+            .expect("few")
     }
 
     #[test]
@@ -239,7 +266,9 @@ mod tests {
 
     #[test]
     fn what_has_two_meanings_or_none_is_malformed() {
-        let body = |entries: &[Entry]| Fields { sequence: 7, entries: entries.to_vec() }.body(&network());
+        let body = |entries: &[Entry]| {
+            Fields { sequence: 7, entries: entries.to_vec(), succession: vec![] }.body(&network())
+        };
         let parse = |body: &[u8]| Revocations::parse(Signed::sign(body, &mut root()).bytes(), &network());
         let good = body(&[entry(1, 1), entry(2, 2)]);
         assert!(parse(&good).is_ok());
@@ -254,9 +283,15 @@ mod tests {
         let mut other = good.clone();
         other[2] ^= 1;
         assert_eq!(parse(&other), Err(RevocationsError::OtherNetwork));
-        let mut newer = good;
-        newer[0] += 1;
+        let mut newer = good.clone();
+        newer[0] = BODY_VERSION_SUCCESSION + 1;
         assert_eq!(parse(&newer), Err(RevocationsError::NewerVersion));
+        let mut succession = good;
+        succession[0] = BODY_VERSION_SUCCESSION;
+        assert_eq!(parse(&succession), malformed, "says that a root follows, and not which");
+        let most = [&succession[..], &[7; BUNDLE_MAX]].concat();
+        assert!(parse(&most).is_ok_and(|list| list.succession() == [7; BUNDLE_MAX]));
+        assert_eq!(parse(&[&most[..], &[7]].concat()), malformed, "too long");
         assert_eq!(Revocations::parse(&[0; 5], &network()), malformed);
     }
 
@@ -267,10 +302,22 @@ mod tests {
                 MemberId(core::array::from_fn(|at| if at == 0 { (n >> 8) as u8 } else { n as u8 }))
             };
             let entries = (0..count).map(|n| Entry { id: id(n), until: Wall(1) }).collect();
-            Fields { sequence: 1, entries }.sign(&network(), &mut root())
+            Fields { sequence: 1, entries, succession: vec![] }.sign(&network(), &mut root())
         };
         assert!(many(REVOKED_MAX).is_some_and(|list| list.entries().len() == REVOKED_MAX));
         assert!(many(REVOKED_MAX + 1).is_none());
+    }
+
+    #[test]
+    fn r14_a_list_may_say_which_root_follows_another() {
+        let fields = Fields { sequence: 7, entries: vec![entry(2, 1), entry(4, 3)], succession: vec![9; 30] };
+        let list = fields.clone().sign(&network(), &mut root()).expect("few");
+        assert_eq!(list.entries().collect::<Vec<_>>(), [entry(2, 1), entry(4, 3)]);
+        assert_eq!(list.succession(), [9; 30]);
+        assert!(list.contains(&MemberId([4; 32])) && !list.contains(&MemberId([9; 32])));
+        assert_eq!(Revocations::parse(list.signed().bytes(), &network()), Ok(list));
+        let long = Fields { succession: vec![9; BUNDLE_MAX + 1], ..fields };
+        assert_eq!(long.sign(&network(), &mut root()), None);
     }
 
     proptest! {

@@ -10,9 +10,14 @@
 //! its links are cut, and none of its words is looked at any more. Who stands between an accuser and an accused is
 //! judged without it, so for the moments in which some have the list and others do not, accusations over the revoked
 //! member are refused by the latter, and come again with the digests.
+//!
+//! **The root's successor.** While one root follows another, the list says so, and the new root signs it: whoever holds the old
+//! one believes the new one from then on, as the old one signed for it (`certificate::succession`). The certificates that it
+//! knows then are the old root's, and hold no longer than that is believed.
 
 use crate::{
     action::{HangUp, Misbehaviour, Notice},
+    certificate::Root,
     config::Config,
     event::{Lane, Refused},
     gossip::ring_of,
@@ -90,15 +95,26 @@ impl Member {
             self.counters.duplicates += 1;
             return self.charge(from, now.mono);
         }
-        let holds = self.check(list.signed().bytes(), |config| is_the_root_s(&list, config));
-        if !holds && !planted!(ForgedList) {
-            return self.misbehaved(from, Misbehaviour::BadSignature, now.mono);
-        }
+        let mut root = None;
+        let good = self.check(list.signed().bytes(), |config| {
+            root = root_by(&list, config);
+            root.is_some() || is_former_s(&list, config)
+        });
+        let root = match root {
+            Some(root) => root,
+            None if planted!(ForgedList) => self.config.root.clone(),
+            // Only the new root speaks now, but the peer need not know of it yet: no blame.
+            None if good => {
+                self.counters.refusals += 1;
+                return self.charge(from, now.mono);
+            }
+            None => return self.misbehaved(from, Misbehaviour::BadSignature, now.mono),
+        };
         if let Some(link) = self.links.get_mut(&from) {
             link.list.theirs = link.list.theirs.max(held);
             link.useful = now.mono;
         }
-        self.take_list(list, Some(from), now);
+        self.take_list(list, root, Some(from), now);
     }
 
     fn charge(&mut self, from: MemberId, now: Mono) {
@@ -107,16 +123,20 @@ impl Member {
         }
     }
 
-    /// A list of the operator's, checked.
-    pub(crate) fn list_of(&self, bytes: &[u8]) -> Result<Revocations, Refused> {
+    /// A list of the operator's, checked, and the root that it leaves.
+    pub(crate) fn list_of(&self, bytes: &[u8]) -> Result<(Revocations, Root), Refused> {
         let list = Revocations::parse(bytes, &self.network).map_err(|_| Refused::WrongRevocations)?;
-        if is_the_root_s(&list, &self.config) { Ok(list) } else { Err(Refused::WrongRevocations) }
+        let root = root_by(&list, &self.config).ok_or(Refused::WrongRevocations)?;
+        Ok((list, root))
     }
 
     /// Takes in a list that verified, unless it is not newer: those in it are out, here and at once; all others are told.
-    pub(crate) fn take_list(&mut self, list: Revocations, from: Option<MemberId>, now: Now) {
+    pub(crate) fn take_list(&mut self, list: Revocations, root: Root, from: Option<MemberId>, now: Now) {
         if list.held() <= self.state.held_list() && !planted!(OlderList) {
             return;
+        }
+        if root != self.config.root {
+            self.succeed(root, now);
         }
         self.news += 1;
         self.counters.news += 1;
@@ -138,6 +158,21 @@ impl Member {
         }
     }
 
+    /// From now on another root is believed. What is held is the former one's, unless that was only not known until now.
+    fn succeed(&mut self, root: Root, now: Now) {
+        let Some(until) = root.former().map(|former| former.until) else { return };
+        if root.der() != self.config.root.der() {
+            self.state.succeed(until, now);
+            let allowance = self.state.params.allowance;
+            for link in self.links.values_mut() {
+                link.certificate = self.store.certificate(link.certificate.of_former(until));
+                link.until = now.mono + (link.certificate.not_after + allowance).since(now.wall);
+            }
+        }
+        self.config.root = root;
+        self.out.push(Out::Notify(Notice::Succeeded { until }));
+    }
+
     /// R7: pushed whole to some, told of to all others.
     fn spread_list(&mut self, list: &Revocations, from: Option<MemberId>, now: Mono) {
         let relays = self.relays(ring_of(list.hash(), self.network.rings), from);
@@ -152,7 +187,17 @@ impl Member {
     }
 }
 
-/// Whether the network's CA signed it. In an open network everybody can, so nobody is revoked there.
-pub(crate) fn is_the_root_s(list: &Revocations, config: &Config) -> bool {
-    !config.root.is_open() && list.signed().verify(&*config.verifier, &config.root.key)
+/// The root that is to be believed after a list, if the network's CA signed it. In an open network everybody can sign, so nobody is
+/// revoked there.
+pub(crate) fn root_by(list: &Revocations, config: &Config) -> Option<Root> {
+    let root = match list.succession() {
+        [] => config.root.clone(),
+        bundle => config.root.succeeded_by(bundle, &*config.verifier)?,
+    };
+    (!root.is_open() && list.signed().verify(&*config.verifier, &root.key)).then_some(root)
+}
+
+fn is_former_s(list: &Revocations, config: &Config) -> bool {
+    let former = config.root.former();
+    former.is_some_and(|former| list.signed().verify(&*config.verifier, &former.root.key))
 }

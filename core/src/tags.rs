@@ -2,6 +2,8 @@
 
 /// Version byte of signed bodies. A body of a higher version is a refusal.
 pub const BODY_VERSION: u8 = 1;
+/// Of a revocation list that says that one root follows another: who cannot read that refuses it without blame.
+pub const BODY_VERSION_SUCCESSION: u8 = 2;
 
 /// Domain of a [note](crate::note): second byte of its body.
 pub const BODY_NOTE: u8 = 1;

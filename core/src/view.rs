@@ -2,6 +2,7 @@
 
 use crate::{
     accusation::Accusation,
+    certificate::Root,
     crypto::{Hash, PublicKey, ShortHash},
     id::MemberId,
     load::Load,
@@ -125,6 +126,11 @@ impl View<'_> {
     /// This member's id.
     pub fn me(&self) -> MemberId {
         self.0.me
+    }
+
+    /// The network's root as it is believed now: it may have followed the one in the [`Config`](crate::config::Config).
+    pub fn root(&self) -> &Root {
+        &self.0.config.root
     }
 
     /// The epoch of this member's last note.

@@ -11,6 +11,7 @@ mod invites;
 mod limiter;
 mod lists;
 mod revoke;
+mod rotate;
 mod rows;
 mod service;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use invites::{INVITE_MEMORY, INVITES_MAX, InviteRow, InviteState, invite_id}
 pub use limiter::{BURST, REFILL, SOURCES_MAX};
 pub use lists::{Holds, IssuedRow, LogRow};
 pub use revoke::{list_from_pem, list_to_pem};
+pub use rotate::{OVERLAP_MIN, Rotated};
 pub use service::{Answer, BODY_MAX, Service};
 pub use tls::server_config;
 
@@ -88,19 +90,44 @@ impl Authority {
     ) -> Result<Self, AuthorityError> {
         let params = NetworkParams::new(network, wish)?;
         let key = KeyOf::from(key);
-        let certificate = root_params(&params, not_before, not_after)
+        let certificate = root_params(&params, 1, not_before, not_after)
             .self_signed(&key)
             .expect("all fields are ours, and the key signs everything");
         let root = Root::parse(certificate.der(), &P256Verifier)?;
         Ok(Self { key, root })
     }
 
-    /// The CA with this key and root.
+    /// Another root for the same network, which follows this one: it is signed by itself with `key`, and this one says in a cross
+    /// certificate, which holds until `until`, that it is its successor. Until then certificates of both are believed.
+    ///
+    /// # Errors
+    /// [`AuthorityError::Root`] if dates are not in order, `key` is this root's, or the network is open.
+    pub fn succeed(
+        &self,
+        key: P256Signer,
+        not_before: Wall,
+        not_after: Wall,
+        until: Wall,
+    ) -> Result<Self, AuthorityError> {
+        let key = KeyOf::from(key);
+        let generation = self.root.generation + 1;
+        let params = root_params(&self.root.params, generation, not_before, not_after);
+        let root = params.self_signed(&key).expect("all fields are ours, and the key signs everything");
+        let mut params = params;
+        params.custom_extensions.clear();
+        set_dates(&mut params, not_before, until);
+        let cross = self.sign(params, &key.public);
+        let former = Root::parse(self.root.der(), &P256Verifier)?;
+        let root = Root::parse(root.der(), &P256Verifier)?.following(former, &cross, &P256Verifier)?;
+        Ok(Self { key, root })
+    }
+
+    /// The CA with this key and root: of the root, its [bundle](Root::bundle).
     ///
     /// # Errors
     /// [`AuthorityError`] if `root` is not a root, or not this key's.
     pub fn open(key: P256Signer, root: &[u8]) -> Result<Self, AuthorityError> {
-        let root = Root::parse(root, &P256Verifier)?;
+        let root = Root::from_bundle(root, &P256Verifier)?;
         let key = KeyOf::from(key);
         if key.public != root.key {
             return Err(AuthorityError::WrongKey);
@@ -158,17 +185,22 @@ impl Authority {
 
     fn sign(&self, params: CertificateParams, key: &PublicKey) -> Vec<u8> {
         let mut issuer = CertificateParams::default();
-        issuer.distinguished_name = name_of(&self.root.params.id);
+        issuer.distinguished_name = name_of(&self.root.params.id, self.root.generation);
         let issuer = Issuer::from_params(&issuer, &self.key);
         let certificate = params.signed_by(&Subject(*key), &issuer);
         certificate.expect("all fields are ours, and the key signs everything").der().to_vec()
     }
 }
 
-fn root_params(params: &NetworkParams, not_before: Wall, not_after: Wall) -> CertificateParams {
+fn root_params(
+    params: &NetworkParams,
+    generation: u64,
+    not_before: Wall,
+    not_after: Wall,
+) -> CertificateParams {
     let mut root = CertificateParams::default();
-    root.distinguished_name = name_of(&params.id);
-    root.serial_number = Some(SerialNumber::from(1));
+    root.distinguished_name = name_of(&params.id, generation);
+    root.serial_number = Some(SerialNumber::from(generation));
     set_dates(&mut root, not_before, not_after);
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -202,10 +234,11 @@ fn leaf(
     leaf
 }
 
-/// The root's subject, and so every issuer.
-fn name_of(network: &NetworkId) -> DistinguishedName {
+/// The root's subject, and so every issuer: each of a network's roots has another.
+fn name_of(network: &NetworkId, generation: u64) -> DistinguishedName {
     let mut name = DistinguishedName::new();
-    name.push(DnType::CommonName, format!("ifrit {network}"));
+    let number = if generation == 1 { String::new() } else { format!(" root {generation}") };
+    name.push(DnType::CommonName, format!("ifrit {network}{number}"));
     name
 }
 

@@ -14,7 +14,10 @@ use p256::{
     pkcs8::{DecodePrivateKey, EncodePrivateKey},
 };
 use ring::rand::{SecureRandom, SystemRandom};
-use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
+use rustls_pki_types::{
+    CertificateDer, PrivatePkcs8KeyDer,
+    pem::{self, PemObject},
+};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -92,12 +95,12 @@ pub enum IdentityError {
 }
 
 impl Identity {
-    /// From DER and a key.
+    /// From DER and a key; of the root, its [bundle](Root::bundle): alone, or with the one that it follows.
     ///
     /// # Errors
     /// [`IdentityError::Certificate`] and [`IdentityError::WrongKey`].
     pub fn new(root: &[u8], certificate: &[u8], signer: P256Signer) -> Result<Self, IdentityError> {
-        let root = Root::parse(root, &RingVerifier)?;
+        let root = Root::from_bundle(root, &RingVerifier)?;
         let certificate = Certificate::parse(certificate, &root)?;
         if !certificate.verify(&root, &RingVerifier) {
             return Err(CertificateError::BadSignature.into());
@@ -113,7 +116,7 @@ impl Identity {
     /// # Errors
     /// [`IdentityError`]; nothing is changed on disk.
     pub fn load(dir: &Path) -> Result<Self, IdentityError> {
-        let root = load_certificate(&dir.join(ROOT_FILE))?;
+        let root = load_certificates(&dir.join(ROOT_FILE))?;
         let certificate = load_certificate(&dir.join(CERTIFICATE_FILE))?;
         let signer = load_key(&dir.join(KEY_FILE))?;
         Self::new(&root, &certificate, signer)
@@ -126,8 +129,8 @@ impl Identity {
     /// [`IdentityError::Io`]; files already replaced stay so.
     pub fn save(&self, dir: &Path) -> Result<(), IdentityError> {
         save_key(&self.signer, dir)?;
-        save_pem(&dir.join(ROOT_FILE), "CERTIFICATE", self.root.der())?;
-        save_pem(&dir.join(CERTIFICATE_FILE), "CERTIFICATE", self.certificate.der())
+        write(&dir.join(ROOT_FILE), &root_pem(&self.root))?;
+        save_certificate(dir, self.certificate.der())
     }
 
     /// The member's id.
@@ -202,12 +205,23 @@ pub fn load_key_of(dir: &Path) -> Result<Option<P256Signer>, IdentityError> {
     }
 }
 
-/// A network's root certificate in a file (PEM), such as [`ROOT_FILE`] of a member's directory.
+/// A network's root certificate in a file (PEM), such as [`ROOT_FILE`] of a member's directory; if it follows another one, with
+/// that one, and what that one signed for it.
 ///
 /// # Errors
 /// [`IdentityError`].
 pub fn load_root(path: &Path) -> Result<Root, IdentityError> {
-    Ok(Root::parse(&load_certificate(path)?, &RingVerifier)?)
+    Ok(Root::from_bundle(&load_certificates(path)?, &RingVerifier)?)
+}
+
+/// What [`load_root`] reads, as text.
+pub fn root_pem(root: &Root) -> String {
+    root.parts().into_iter().map(|part| pem("CERTIFICATE", part)).collect()
+}
+
+/// Replaces the root in `dir` by that of a [bundle](Root::bundle).
+pub(crate) fn save_root(dir: &Path, bundle: &[u8]) -> Result<(), IdentityError> {
+    write(&dir.join(ROOT_FILE), &root_pem(&Root::from_bundle(bundle, &RingVerifier)?))
 }
 
 /// Writes the key into `dir`, which is made (mode 0700) if it is missing.
@@ -217,12 +231,12 @@ pub fn load_root(path: &Path) -> Result<Root, IdentityError> {
 pub fn save_key(key: &P256Signer, dir: &Path) -> Result<(), IdentityError> {
     let path = dir.join(KEY_FILE);
     file::private_dir(dir).map_err(|source| IdentityError::Io { path: dir.into(), source })?;
-    save_pem(&path, "PRIVATE KEY", &pkcs8(key))
+    write(&path, &pem("PRIVATE KEY", &pkcs8(key)))
 }
 
 /// Replaces the certificate in `dir` by a renewed one, DER.
 pub(crate) fn save_certificate(dir: &Path, certificate: &[u8]) -> Result<(), IdentityError> {
-    save_pem(&dir.join(CERTIFICATE_FILE), "CERTIFICATE", certificate)
+    write(&dir.join(CERTIFICATE_FILE), &pem("CERTIFICATE", certificate))
 }
 
 /// The key as PKCS #8, DER.
@@ -245,11 +259,22 @@ fn load_key(path: &Path) -> Result<P256Signer, IdentityError> {
 
 fn load_certificate(path: &Path) -> Result<Vec<u8>, IdentityError> {
     let der = CertificateDer::from_pem_slice(&read(path)?);
-    let damaged = |error: rustls_pki_types::pem::Error| IdentityError::Damaged {
-        path: path.into(),
-        what: error.to_string(),
-    };
-    Ok(der.map_err(damaged)?.to_vec())
+    Ok(der.map_err(|error| damaged(path, &error))?.to_vec())
+}
+
+/// One or more, one behind the other.
+fn load_certificates(path: &Path) -> Result<Vec<u8>, IdentityError> {
+    let pem = read(path)?;
+    let ders: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match ders {
+        Ok(ders) if ders.is_empty() => Err(damaged(path, &pem::Error::NoItemsFound)),
+        Ok(ders) => Ok(ders.iter().flat_map(|der| der.iter().copied()).collect()),
+        Err(error) => Err(damaged(path, &error)),
+    }
+}
+
+fn damaged(path: &Path, error: &pem::Error) -> IdentityError {
+    IdentityError::Damaged { path: path.into(), what: error.to_string() }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
@@ -259,8 +284,8 @@ fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
     })
 }
 
-fn save_pem(path: &Path, label: &str, der: &[u8]) -> Result<(), IdentityError> {
-    file::write_atomic(path, pem(label, der).as_bytes())
+fn write(path: &Path, text: &str) -> Result<(), IdentityError> {
+    file::write_atomic(path, text.as_bytes())
         .map_err(|source| IdentityError::Io { path: path.into(), source })
 }
 

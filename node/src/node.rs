@@ -83,6 +83,8 @@ pub enum Save {
     Records(Vec<u8>),
     /// The member's renewed certificate, DER.
     Certificate(Vec<u8>),
+    /// The [bundle](ifrit_core::certificate::Root::bundle) of the root that has followed the network's. Before any certificate of it.
+    Root(Vec<u8>),
 }
 
 /// What to tell the application.

@@ -19,7 +19,7 @@ mod tests;
 
 use crate::{
     file,
-    identity::{CERTIFICATE_FILE, Identity, IdentityError, save_certificate},
+    identity::{CERTIFICATE_FILE, Identity, IdentityError, save_certificate, save_root},
     node::Save,
 };
 use fs2::FileExt;
@@ -264,6 +264,7 @@ impl Store {
             }
             Save::Records(records) => self.records.write(records),
             Save::Certificate(der) => Ok(save_certificate(&self.dir, der)?),
+            Save::Root(bundle) => Ok(save_root(&self.dir, bundle)?),
         }
     }
 

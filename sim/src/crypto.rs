@@ -13,14 +13,15 @@ use std::{
 #[derive(Clone)]
 pub struct Ideal {
     secret: [u8; 32],
-    ca: PublicKey,
+    /// The key of the CA, and of the one that it may get.
+    ca: [PublicKey; 2],
     /// Only looked up, never walked: its order cannot reach a run.
     checked: Arc<Mutex<HashMap<Hash, bool>>>,
 }
 
 impl Ideal {
-    /// A scheme for the network of the CA with this key.
-    pub fn new(secret: [u8; 32], ca: PublicKey) -> Self {
+    /// A scheme for the network of the CA with these keys.
+    pub fn new(secret: [u8; 32], ca: [PublicKey; 2]) -> Self {
         Self { secret, ca, checked: Arc::default() }
     }
 
@@ -47,17 +48,18 @@ impl Ideal {
         Signature(bytes)
     }
 
-    fn check_ca(&self, message: &[u8], signature: &Signature) -> bool {
-        let key = Sha256::new().chain_update(signature.0).chain_update(message).finalize().into();
+    fn check_ca(&self, ca: &PublicKey, message: &[u8], signature: &Signature) -> bool {
+        let check = Sha256::new().chain_update(ca.0).chain_update(signature.0).chain_update(message);
         let mut checked = self.checked.lock().expect("no check panics");
-        *checked.entry(key).or_insert_with(|| P256Verifier.verify(&self.ca, message, signature))
+        let key = check.finalize().into();
+        *checked.entry(key).or_insert_with(|| P256Verifier.verify(ca, message, signature))
     }
 }
 
 impl Verifier for Ideal {
     fn verify(&self, key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
-        match *key == self.ca {
-            true => self.check_ca(message, signature),
+        match self.ca.contains(key) {
+            true => self.check_ca(key, message, signature),
             false => self.sign(key, message) == *signature,
         }
     }
@@ -94,7 +96,7 @@ mod tests {
     #[test]
     fn ideal_signatures_hold_for_their_key_and_message_only() {
         let mut ca = P256Signer::from_scalar(&[9; 32]).expect("in range");
-        let scheme = Ideal::new([1; 32], ca.public_key());
+        let scheme = Ideal::new([1; 32], [ca.public_key(); 2]);
         let (alice, bob) = (PublicKey([2; 65]), PublicKey([3; 65]));
         let signature = scheme.signer(alice).sign(b"hello");
         assert!(signature.is_low_s());
@@ -104,7 +106,7 @@ mod tests {
         let mut flipped = signature;
         flipped.0[40] ^= 1;
         assert!(!scheme.verify(&alice, b"hello", &flipped));
-        assert!(!Ideal::new([4; 32], ca.public_key()).verify(&alice, b"hello", &signature), "another world");
+        assert!(!Ideal::new([4; 32], [ca.public_key(); 2]).verify(&alice, b"hello", &signature), "another world");
         let real = ca.sign(b"certificate");
         assert!(scheme.verify(&ca.public_key(), b"certificate", &real));
         assert!(scheme.verify(&ca.public_key(), b"certificate", &real), "from memory");

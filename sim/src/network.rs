@@ -40,6 +40,8 @@ const CA: usize = usize::MAX;
 #[derive(Debug)]
 pub struct Network {
     authority: Authority,
+    /// The key of the root that may follow.
+    next: P256Signer,
     ideal: Option<Ideal>,
     faults: Faults,
     /// Looked up, never walked.
@@ -68,9 +70,11 @@ impl Network {
         let before = Wall(WALL_START.0 - 24 * 3600 * 1000);
         let authority = Authority::create(key, network, wish, before, WALL_START + VALIDITY);
         let authority = authority.expect("a possible network");
-        let ideal = (crypto == Crypto::Ideal)
-            .then(|| Ideal::new(faults.bytes(Class::Identity, CA, 2), authority.root().key));
-        Self { authority, ideal, faults, keys: Mutex::default() }
+        let next = P256Signer::from_scalar(&scalar(faults, CA - 1)).expect("cleared to be below the order");
+        let cas = [authority.root().key, next.public_key()];
+        let ideal =
+            (crypto == Crypto::Ideal).then(|| Ideal::new(faults.bytes(Class::Identity, CA, 2), cas));
+        Self { authority, next, ideal, faults, keys: Mutex::default() }
     }
 
     /// Enrols member number `index`.
@@ -123,13 +127,22 @@ impl Network {
         }
     }
 
+    /// Another root for this network, which follows its own; that one is believed until then (R14).
+    ///
+    /// # Panics
+    /// If that is before the world begins.
+    pub fn succeed(&self, until: Wall) -> Authority {
+        let (from, to) = (self.root().not_before, WALL_START + VALIDITY * 2);
+        self.authority.succeed(self.next.clone(), from, to, until).expect("the world's dates are in order")
+    }
+
     /// A revocation list of the CA's: who, each until the last certificate ends.
     ///
     /// # Panics
     /// If the sequence is 0, or they are too many.
     pub fn revoke(&self, sequence: u64, who: &[MemberId]) -> Revocations {
         let entries = who.iter().map(|id| Entry { id: *id, until: WALL_START + VALIDITY }).collect();
-        let fields = revocation::Fields { sequence, entries };
+        let fields = revocation::Fields { sequence, entries, succession: Vec::new() };
         fields.sign(self.params(), &mut self.authority.key().clone()).expect("a list that can be")
     }
 

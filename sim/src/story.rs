@@ -233,6 +233,9 @@ impl Story {
             Notice::Left { member } => format!("{} has left", name(member)),
             Notice::Expired { member } => format!("{}'s lease has ended", name(member)),
             Notice::Revoked { member } => format!("{} is revoked", name(member)),
+            Notice::Succeeded { until } => {
+                format!("another root follows the network's, which is believed until {}", until.0)
+            }
             Notice::Updated { member, epoch } => {
                 format!("{} has changed ({})", name(member), self.note(member, *epoch))
             }

@@ -36,7 +36,9 @@ fn certificates_are_issued_byte_for_byte_as_ever() {
         Authority::create(signer(1), NetworkId([3; 32]), &Wish::default(), START, END).expect("a network");
     assert_is("root.der", ca.root().der());
     let entries = [5, 1, 9].map(|id| Entry { id: MemberId([id; 32]), until: END }).to_vec();
-    let list = Fields { sequence: 7, entries }.sign(&ca.root().params, &mut signer(1)).expect("few");
+    let list = Fields { sequence: 7, entries, succession: vec![] }
+        .sign(&ca.root().params, &mut signer(1))
+        .expect("few");
     assert_is("revocations.bin", list.signed().bytes());
     assert_is("member.der", &ca.issue(&signer(7).public_key(), MemberId([1; 32]), START, END, 2));
 }

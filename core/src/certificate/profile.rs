@@ -8,7 +8,7 @@ use crate::{
     params::NetworkParams,
     time::Wall,
 };
-use CertificateError::{Malformed, OtherNetwork, Profile};
+use CertificateError::{Malformed, OtherNetwork, OtherRoot, Profile};
 use alloc::sync::Arc;
 use der::{
     Decode, Encode, Header, Reader, SliceReader, Tag,
@@ -72,6 +72,13 @@ impl Envelope {
         Ok(envelope)
     }
 
+    /// The first of several certificates in a row, and the rest.
+    pub(super) fn split(ders: &[u8]) -> Option<(&[u8], &[u8])> {
+        let mut reader = SliceReader::new(ders).ok()?;
+        let first = reader.tlv_bytes().ok()?;
+        Some((first, &ders[first.len()..]))
+    }
+
     fn frame(der: &[u8]) -> der::Result<Self> {
         let mut reader = SliceReader::new(der)?;
         let outer = Header::decode(&mut reader)?;
@@ -106,6 +113,7 @@ fn decode_signature(bit_string: &[u8]) -> Option<Signature> {
 }
 
 pub(super) struct RootFields {
+    pub(super) generation: u64,
     pub(super) params: NetworkParams,
     pub(super) key: PublicKey,
     pub(super) not_before: Wall,
@@ -138,11 +146,47 @@ pub(super) fn root(tbs: &[u8]) -> Result<RootFields, CertificateError> {
     }
     let (not_before, not_after) = tbs.dates()?;
     let params = params.ok_or(Profile("the root has no network parameters"))?;
-    let validity = tbs.validity()?.into();
-    Ok(RootFields { params, key: tbs.key()?, not_before, not_after, validity, subject: subject.into() })
+    let (validity, generation) = (tbs.validity()?.into(), tbs.serial());
+    let (key, subject) = (tbs.key()?, subject.into());
+    Ok(RootFields { generation, params, key, not_before, not_after, validity, subject })
+}
+
+pub(super) fn end(tbs: &[u8]) -> Result<Wall, CertificateError> {
+    Ok(Tbs::parse(tbs)?.dates()?.1)
+}
+
+pub(super) struct CrossFields {
+    pub(super) issuer: alloc::vec::Vec<u8>,
+    pub(super) subject: alloc::vec::Vec<u8>,
+    pub(super) key: PublicKey,
+    pub(super) not_after: Wall,
+}
+
+/// A CA's certificate of which another CA is the issuer: who says so of whom, and until when.
+pub(super) fn cross(tbs: &[u8]) -> Result<CrossFields, CertificateError> {
+    let tbs = Tbs::parse(tbs)?;
+    let (mut is_ca, mut signs) = (false, false);
+    for extension in tbs.extensions() {
+        let value = extension.extn_value.as_bytes();
+        match extension.extn_id {
+            BASIC_CONSTRAINTS => is_ca = extension.critical && value == IS_CA,
+            KEY_USAGE => signs = extension.critical && value == SIGNS_CERTIFICATES,
+            EXTENDED_KEY_USAGE | ALTERNATIVE_NAME => {
+                return Err(Profile("the cross certificate has a member's extension"));
+            }
+            _ => known_or_harmless(extension)?,
+        }
+    }
+    if !is_ca || !signs {
+        return Err(Profile("the cross certificate is not marked as that of a CA that signs certificates"));
+    }
+    let (issuer, subject) = (encode(tbs.0.issuer())?, encode(tbs.0.subject())?);
+    Ok(CrossFields { issuer, subject, key: tbs.key()?, not_after: tbs.dates()?.1 })
 }
 
 pub(super) struct MemberFields {
+    /// Whether the former root issued it.
+    pub(super) by_former: bool,
     pub(super) id: MemberId,
     pub(super) key: PublicKey,
     pub(super) not_before: Wall,
@@ -151,9 +195,8 @@ pub(super) struct MemberFields {
 
 pub(super) fn member(tbs: &[u8], root: &Root) -> Result<MemberFields, CertificateError> {
     let tbs = Tbs::parse(tbs)?;
-    if encode(tbs.0.issuer())? != *root.subject {
-        return Err(OtherNetwork);
-    }
+    let issuer = encode(tbs.0.issuer())?;
+    let by_former = root.former().is_some_and(|former| issuer == *former.root.subject);
     let mut id = None;
     for extension in tbs.extensions() {
         let value = extension.extn_value.as_bytes();
@@ -170,11 +213,14 @@ pub(super) fn member(tbs: &[u8], root: &Root) -> Result<MemberFields, Certificat
     }
     let (not_before, not_after) = tbs.dates()?;
     let id = id.ok_or(Profile("there is no URI that names the member"))?;
+    if issuer != *root.subject && !by_former {
+        return Err(OtherRoot);
+    }
     let key = tbs.key()?;
     if let Some(validity) = &root.open {
         super::open::check(&tbs, &id, &key, validity)?;
     }
-    Ok(MemberFields { id, key, not_before, not_after })
+    Ok(MemberFields { by_former, id, key, not_before, not_after })
 }
 
 /// The id in a `SubjectAltName` of exactly one URI.
@@ -251,6 +297,12 @@ impl Tbs {
         let info = encode(self.0.subject_public_key_info())?;
         let key = info.strip_prefix(KEY_PREFIX).and_then(|key| key.try_into().ok()).map(PublicKey);
         key.filter(|key| key.0[0] == 4).ok_or(Profile("the key is not an uncompressed P-256 point"))
+    }
+
+    /// 0 for one that is no `u64`.
+    fn serial(&self) -> u64 {
+        let bytes = self.0.serial_number().as_bytes();
+        if bytes.len() > 8 { 0 } else { bytes.iter().fold(0, |serial, byte| serial << 8 | u64::from(*byte)) }
     }
 
     pub(super) fn validity(&self) -> Result<alloc::vec::Vec<u8>, CertificateError> {

@@ -228,8 +228,8 @@ fn whatever_is_not_the_profile_of_a_member_is_refused() {
     ] {
         assert!(matches!(uri_is(&text), Err(CertificateError::Profile(_))), "{text}");
     }
-    assert_eq!(uri_is(&member_uri(&NetworkId([2; 32]), &ID)), Err(CertificateError::OtherNetwork));
-    assert_eq!(parse(&Fields { issuer: "ifrit 2", ..member() }), Err(CertificateError::OtherNetwork));
+    assert_eq!(uri_is(&member_uri(&NetworkId([2; 32]), &ID)), Err(CertificateError::OtherRoot));
+    assert_eq!(parse(&Fields { issuer: "ifrit 2", ..member() }), Err(CertificateError::OtherRoot));
 }
 
 #[test]
@@ -308,6 +308,117 @@ fn another_key_s_signature_does_not_verify() {
     assert!(!forged.verify(&root(), &P256Verifier));
 }
 
+const LATER: &str = "ifrit 1 root 2";
+
+fn later_fields() -> Fields {
+    Fields { issuer: LATER, subject: name(LATER), key: spki(&signer(4).public_key()), ..root_fields() }
+}
+
+fn cross_fields() -> Fields {
+    let mut fields = Fields { issuer: "ifrit 1", ..later_fields() };
+    fields.extensions.truncate(2);
+    fields.until = tlv(0x17, b"260701000000Z");
+    fields
+}
+
+fn bundle(root: &[u8], former: &[u8], cross: &[u8]) -> Result<Root, CertificateError> {
+    Root::from_bundle(&[root, former, cross].concat(), &P256Verifier)
+}
+
+fn later() -> Root {
+    bundle(&later_fields().signed(4), &root_fields().signed(1), &cross_fields().signed(1)).expect("a bundle")
+}
+
+#[test]
+fn r14_a_root_that_follows_another_believes_certificates_of_both_the_former_s_until_its_end() {
+    let (root, until) = (later(), Wall(1_782_864_000_000));
+    let former = root.former().expect("it follows one");
+    assert_eq!((former.root.der(), former.until), (self::root().der(), until));
+    assert_eq!(Root::from_bundle(&root.bundle(), &P256Verifier).as_ref(), Ok(&root));
+    let alone = self::root();
+    assert_eq!(Root::from_bundle(&alone.bundle(), &P256Verifier).as_ref(), Ok(&alone), "as a root without");
+    assert!(root.answers_to(&root.fingerprint) && root.answers_to(&alone.fingerprint));
+    assert!(!alone.answers_to(&root.fingerprint));
+
+    let old = Certificate::parse(&member().signed(1), &root).expect("the former root's");
+    assert!(old.is_of_former() && old.verify(&root, &P256Verifier));
+    assert_eq!(old.not_after, until, "whatever it says");
+    let short = Fields { until: tlv(0x17, b"260301000000Z"), ..member() };
+    let short = Certificate::parse(&short.signed(1), &root).expect("the former root's");
+    assert_eq!(short.not_after, Wall(1_772_323_200_000), "what ends sooner ends then");
+    let renewed = Fields { issuer: LATER, ..member() };
+    let new = Certificate::parse(&renewed.signed(4), &root).expect("the root's");
+    assert!(!new.is_of_former() && new.verify(&root, &P256Verifier));
+    assert_eq!(new.not_after, Wall(1_798_761_600_000));
+    // Each key counts for its own name only.
+    for (fields, key) in [(member(), 4), (renewed.clone(), 1)] {
+        let forged = Certificate::parse(&fields.signed(key), &root).expect("its form is right");
+        assert!(!forged.verify(&root, &P256Verifier));
+    }
+    assert_eq!(Certificate::parse(&renewed.signed(4), &alone), Err(CertificateError::OtherRoot));
+    assert_eq!(end_of(&renewed.signed(4)), Ok(new.not_after));
+}
+
+#[test]
+fn r14_no_root_follows_another_without_its_signature_for_name_and_key() {
+    let (root, former, cross) =
+        (later_fields().signed(4), root_fields().signed(1), cross_fields().signed(1));
+    assert!(bundle(&root, &former, &cross).is_ok());
+    let cross_with = |change: &dyn Fn(&mut Fields), by| {
+        let mut fields = cross_fields();
+        change(&mut fields);
+        bundle(&root, &former, &fields.signed(by))
+    };
+    assert_eq!(cross_with(&|_| {}, 4), Err(CertificateError::BadSignature), "signed by itself");
+    type Change = fn(&mut Fields);
+    let changes: [(&str, Change); 8] = [
+        ("for another key", |f| f.key = spki(&signer(5).public_key())),
+        ("for another name", |f| f.subject = name("ifrit 1 root 3")),
+        ("by another name", |f| f.issuer = "ifrit 2"),
+        ("no CA", |f| f.extensions[0] = extension(BC, true, &[0x30, 0])),
+        ("signs no certificates", |f| drop(f.extensions.remove(1))),
+        ("a member's name", |f| f.extensions.push(member().extensions[0].clone())),
+        ("unknown critical", |f| f.extensions.push(extension(&[0x2a, 3], true, b""))),
+        ("ends before it begins", |f| f.until = tlv(0x17, b"250101000000Z")),
+    ];
+    for (what, change) in changes {
+        let error = cross_with(&change, 1).expect_err(what);
+        assert!(matches!(error, CertificateError::Profile(_)), "{what}: {error:?}");
+    }
+    // A member's certificate is none, whatever key it has.
+    assert!(bundle(&root, &former, &member().signed(1)).is_err());
+
+    let mut other = later_fields();
+    let params = NetworkParams::new(NetworkId([2; 32]), &Wish::default()).expect("defaults");
+    other.extensions[2] = extension(PARAMS, false, &tlv(4, &params.encode()));
+    assert_eq!(bundle(&other.signed(4), &former, &cross), Err(CertificateError::OtherNetwork));
+    assert!(matches!(bundle(&former, &former, &cross), Err(CertificateError::Profile(_))), "itself");
+    assert_eq!(bundle(&root, &former, b""), Err(CertificateError::Malformed));
+    assert!(bundle(&root, &former, &[&cross[..], &cross].concat()).is_err(), "something behind it");
+    assert_eq!(
+        bundle(&[0x30; crate::limits::BUNDLE_MAX], &former, &cross),
+        Err(CertificateError::Malformed)
+    );
+}
+
+#[test]
+fn r14_whoever_believes_a_root_believes_its_successor_and_no_other() {
+    let (old, new) = (root(), later());
+    let alone = Root::parse(&later_fields().signed(4), &P256Verifier).expect("a root");
+    let bundle = new.bundle();
+    assert_eq!(old.succeeded_by(&bundle, &P256Verifier).as_ref(), Some(&new));
+    assert_eq!(alone.succeeded_by(&bundle, &P256Verifier).as_ref(), Some(&new), "it tells whom it followed");
+    assert_eq!(new.succeeded_by(&bundle, &P256Verifier).as_ref(), Some(&new));
+    // A former root that somebody else made, for a genuine one that is known with another.
+    let thief = Fields { key: spki(&signer(6).public_key()), ..root_fields() };
+    let theirs = [&later_fields().signed(4)[..], &thief.signed(6), &cross_fields().signed(6)].concat();
+    assert!(Root::from_bundle(&theirs, &P256Verifier).is_ok(), "it proves itself, and that is nothing");
+    assert_eq!(new.succeeded_by(&theirs, &P256Verifier), None);
+    assert_eq!(old.succeeded_by(&theirs, &P256Verifier), None);
+    assert_eq!(new.succeeded_by(&old.bundle(), &P256Verifier), None, "nor does it go back");
+    assert_eq!(old.succeeded_by(&old.bundle(), &P256Verifier).as_ref(), Some(&old));
+}
+
 #[test]
 fn r14_the_later_not_before_counts_then_the_lower_hash() {
     let old = parse(&member()).expect("the profile");
@@ -360,6 +471,7 @@ proptest! {
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..1200)) {
         let _ = Root::parse(&bytes, &P256Verifier);
         let _ = Certificate::parse(&bytes, &root());
+        let _ = Root::from_bundle(&bytes, &P256Verifier);
         let _ = NetworkParams::decode(&bytes);
     }
 
@@ -382,6 +494,20 @@ proptest! {
             *byte = value;
         }
         prop_assert_eq!(Root::parse(&root, &P256Verifier).is_ok(), root == whole);
+    }
+
+    #[test]
+    fn no_change_of_a_bundle_panics_or_is_believed(place in 0usize..1600, value in any::<u8>(), cut in 0usize..1700) {
+        let whole = later().bundle();
+        let mut bytes = whole.clone();
+        if let Some(byte) = bytes.get_mut(place) {
+            *byte = value;
+        }
+        bytes.truncate(cut.max(1));
+        let alone = later_fields().signed(4);
+        let good = bytes == whole || bytes == alone;
+        prop_assert_eq!(Root::from_bundle(&bytes, &P256Verifier).is_ok(), good);
+        prop_assert_eq!(root().succeeded_by(&bytes, &P256Verifier).is_some(), bytes == whole);
     }
 
     #[test]

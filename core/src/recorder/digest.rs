@@ -92,6 +92,7 @@ impl Running {
             Notice::EpochOverrun { epoch } => self.put(&[16]).number(*epoch),
             Notice::SeedsUnreachable => self.put(&[17]),
             Notice::Revoked { member } => self.put(&[18]).put(&member.0),
+            Notice::Succeeded { until } => self.put(&[19]).number(until.0),
         };
     }
 

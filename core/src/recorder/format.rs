@@ -10,7 +10,7 @@ use crate::{
     tags::HASH_TRACE,
     time::Now,
 };
-use alloc::vec::Vec;
+use alloc::{borrow::Cow, vec::Vec};
 use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,9 @@ const END: u8 = 6;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Header<'a> {
     pub(super) version: &'a str,
-    pub(super) root: &'a [u8],
+    /// The root's bundle.
+    #[serde(borrow)]
+    pub(super) root: Cow<'a, [u8]>,
     pub(super) addrs: Vec<SocketAddr>,
     pub(super) tags: &'a [u8],
     pub(super) seeds: u16,
@@ -54,7 +56,7 @@ impl<'a> Header<'a> {
     ) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            root: config.root.der(),
+            root: Cow::Owned(config.root.bundle()),
             addrs: config.addrs.clone(),
             tags: &config.tags,
             seeds: config.seeds,

@@ -213,7 +213,7 @@ impl<'a, 'w> Run<'a, 'w> {
         shows: bool,
     ) -> Result<Self, ReplayError> {
         let (header, records) = Records::open(bytes)?;
-        let root = Root::parse(header.root, &*verifier)?;
+        let root = Root::from_bundle(&header.root, &*verifier)?;
         let certificate = Certificate::parse(header.certificate, &root)?;
         let told = Arc::new(Told::default());
         let signer = Replaying {

@@ -222,6 +222,19 @@ impl State {
         self.leaves.insert(ix);
     }
 
+    /// The root that issued all certificates that are held has a successor, and is believed until then. O(N), once in years.
+    pub(crate) fn succeed(&mut self, former_until: Wall, now: Now) {
+        let all: Vec<Ix> = self.roster.iter().map(|(_, ix)| ix).collect();
+        for ix in all {
+            let certificate = Arc::new(self.roster[ix].certificate.of_former(former_until));
+            let until = self.until(&certificate, &self.roster[ix].note.clone(), now);
+            let peer = &mut self.roster[ix];
+            self.untils.remove(&(peer.until, ix));
+            self.untils.insert((until, ix));
+            (peer.until, peer.certificate) = (until, certificate);
+        }
+    }
+
     /// R9: the lease is judged by the wall clock on arrival, then counted down on the monotonic one.
     fn until(&self, certificate: &Certificate, note: &Note, now: Now) -> Mono {
         let end = self.lease_end(note).min(certificate.not_after + self.params.allowance);

@@ -4,7 +4,9 @@ mod look;
 
 pub(crate) use look::*;
 
-use crate::ca_args::{CaInvitesArgs, CaListArgs, CaLogArgs, CaRevocationsArgs, CaRevokeArgs, CaUninviteArgs};
+use crate::ca_args::{
+    CaInvitesArgs, CaListArgs, CaLogArgs, CaRevocationsArgs, CaRevokeArgs, CaRotateArgs, CaUninviteArgs,
+};
 use crate::settings::{Flags, agent::AgentSettings, ca::CaSettings};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
@@ -105,6 +107,8 @@ pub(crate) enum CaCommand {
     Revoke(CaRevokeArgs),
     /// Print the list of those that are revoked, or write it to a file.
     Revocations(CaRevocationsArgs),
+    /// Give the network a new root and key; members renew, and nobody is interrupted.
+    Rotate(CaRotateArgs),
 }
 
 #[derive(Debug, Args)]

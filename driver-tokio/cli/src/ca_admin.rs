@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use ifrit_core::crypto::PublicKey;
-use ifrit_node::ca::{Ca, CaError, Enrolled, InviteRow, IssuedRow, LogRow, invite_id, list_to_pem};
+use ifrit_node::ca::{Ca, CaError, Enrolled, InviteRow, IssuedRow, LogRow, Rotated, invite_id, list_to_pem};
 use serde::{Deserialize, Serialize};
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
@@ -43,6 +43,7 @@ pub(crate) enum Ask {
     Log { before: Option<u64>, count: usize },
     Revoke { member: String, reason: String, unknown: bool },
     Revocations,
+    Rotate { overlap_ms: u64 },
 }
 
 /// The answer.
@@ -68,6 +69,12 @@ pub(crate) enum Told {
     Revoked {
         member: String,
         sequence: u64,
+        list: String,
+    },
+    /// The new root's fingerprint, when the former one is believed no more, and the list that says so, as PEM.
+    Rotated {
+        fingerprint: Vec<u8>,
+        until_ms: u64,
         list: String,
     },
     Revocations {
@@ -152,6 +159,8 @@ fn is_bad_input(error: &CaError) -> bool {
             | CaError::NoMember(_)
             | CaError::Ambiguous(_)
             | CaError::RevokedKey
+            | CaError::Rotating(_)
+            | CaError::ShortOverlap
     )
 }
 
@@ -174,7 +183,12 @@ pub(crate) async fn serve(stream: tokio::net::UnixStream, shared: Arc<Shared>) -
         let mut line = String::new();
         tokio::io::BufReader::new(read.take(LINE_MAX)).read_line(&mut line).await?;
         let told = tokio::task::spawn_blocking(move || match serde_json::from_str(&line) {
-            Ok(ask) => answer(shared.ca(), shared.address(), &ask),
+            Ok(ask) => {
+                let told = answer(shared.ca(), shared.address(), &ask);
+                // It may be the one question after which connections are to be shown something else.
+                shared.show_root();
+                told
+            }
             Err(error) => Told::Failed { error: error.to_string(), bad_input: false },
         });
         let mut line = serde_json::to_vec(&told.await?)?;
@@ -196,7 +210,7 @@ fn answer(ca: &Ca, address: &str, ask: &Ask) -> Told {
         }
         Ask::Issue { key } => match key[..].try_into() {
             Ok(key) => ca.issue(&PublicKey(key), wall()).map(|Enrolled { certificate, contacts, .. }| {
-                let (root, ca) = (ca.root().der().to_vec(), ca.address().ok().flatten());
+                let (root, ca) = (ca.root().bundle(), ca.address().ok().flatten());
                 Told::Issued { certificate, root, contacts, ca }
             }),
             Err(_) => return Told::Failed { error: "not a public key".into(), bad_input: false },
@@ -216,6 +230,14 @@ fn answer(ca: &Ca, address: &str, ask: &Ask) -> Told {
             let row = list.as_ref().map(RevocationsRow::new).unwrap_or_default();
             Told::Revocations { list: list.as_ref().map(list_to_pem), row }
         }),
+        Ask::Rotate { overlap_ms } => {
+            let rotated = ca.rotate(Duration::from_millis(*overlap_ms), wall());
+            rotated.map(|Rotated { root, until, list }| Told::Rotated {
+                fingerprint: root.fingerprint.to_vec(),
+                until_ms: until.0,
+                list: list_to_pem(&list),
+            })
+        }
         Ask::Log { before, count } => ca.log(*before, (*count).min(PAGE)).map(Told::Log),
     };
     result.unwrap_or_else(|error| Told::Failed { error: error.to_string(), bad_input: is_bad_input(&error) })

@@ -1,7 +1,7 @@
 //! The command line of what an operator of a CA does later: look, take back, revoke.
 
 use clap::Args;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -36,6 +36,7 @@ pub(crate) struct CaUninviteArgs {
 Examples:
   ifrit ca list --dir ca                 one line per member: its last certificate
   ifrit ca list --dir ca --all           renewed ones too
+  ifrit ca list --dir ca --former        after `ifrit ca rotate`: who has not renewed yet
   ifrit ca list --dir ca --json | jq -r 'select(.state == \"expired\").id'")]
 pub(crate) struct CaListArgs {
     /// The CA's directory.
@@ -44,6 +45,9 @@ pub(crate) struct CaListArgs {
     /// Every certificate that was ever issued, not only each member's last one.
     #[arg(long)]
     pub(crate) all: bool,
+    /// Only members whose last certificate holds, and is of a root that another has followed.
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) former: bool,
 }
 
 #[derive(Debug, Args)]
@@ -105,4 +109,32 @@ pub(crate) struct CaLogArgs {
     /// How many lines, the last ones.
     #[arg(long, default_value_t = 50)]
     pub(crate) count: usize,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ifrit ca rotate --dir ca
+  ifrit ca rotate --dir ca --overlap 7d
+  ifrit ca rotate --dir ca --tell node1                     at once, through an agent of this machine
+  ifrit ca list --dir ca --former                           who has not renewed yet
+
+The network keeps its id and its members. The old root signs for the new one, and its key is forgotten. Agents that reach
+`ifrit ca serve` fetch the word of it by themselves, together about once in ten seconds, and tell all others; each renews at a random
+moment in the first half of the overlap. Certificates of the old root hold until its end and no longer: who was away all the time
+needs a new invite. Invites made before let newcomers in until then. Update all agents before: older versions do not know what a
+succession is.")]
+pub(crate) struct CaRotateArgs {
+    /// The CA's directory.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// For how long certificates of both roots hold; at least 10s.
+    #[arg(long, default_value = "30d", value_parser = humantime::parse_duration)]
+    pub(crate) overlap: Duration,
+    /// The directory of an agent that runs on this machine: it is told at once, and tells the others.
+    #[arg(long, value_name = "NODE_DIR")]
+    pub(crate) tell: Option<PathBuf>,
+    /// Write the signed word of it to a file, for `ifrit revocations --import`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }

@@ -3,7 +3,7 @@
 use crate::{
     args::{CaCommand, CaInitArgs, CaInviteArgs, CaIssueArgs, CaServeArgs},
     ca_admin::{self, Ask, Told},
-    ca_lists, ca_revoke,
+    ca_lists, ca_revoke, ca_rotate,
     ca_service::{CaService, wall},
     error::bad_input,
     logging::Logging,
@@ -40,6 +40,7 @@ pub(crate) fn run(command: CaCommand, out: Out) -> anyhow::Result<()> {
         CaCommand::Log(args) => ca_lists::log(&args, out),
         CaCommand::Revoke(args) => ca_revoke::revoke(&args, out),
         CaCommand::Revocations(args) => ca_revoke::revocations(&args, out),
+        CaCommand::Rotate(args) => ca_rotate::rotate(&args, out),
     }
 }
 
@@ -86,7 +87,7 @@ fn make_ca(args: &CaInitArgs, wish: &Wish) -> anyhow::Result<Root> {
     check_lifetime(args.cert_lifetime)?;
     let ca = Ca::init(&args.dir, wish, wall()).map_err(ca_admin::explain)?;
     args.cert_lifetime.map_or(Ok(()), |lifetime| ca.set_lifetime(lifetime))?;
-    Ok(ca.root().clone())
+    Ok(ca.root())
 }
 
 /// Only a root: there is nothing that an open network's CA could do.
@@ -241,6 +242,6 @@ fn issue(args: &CaIssueArgs, out: Out) -> anyhow::Result<()> {
     )
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

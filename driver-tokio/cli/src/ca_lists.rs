@@ -10,7 +10,7 @@ use anstyle::Style;
 use anyhow::bail;
 use comfy_table::{ContentArrangement, Table, presets};
 use ifrit_core::time::Wall;
-use ifrit_node::ca::{Holds, InviteState};
+use ifrit_node::ca::{Holds, InviteState, IssuedRow};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -79,7 +79,8 @@ pub(crate) fn list(args: &CaListArgs, out: Out) -> anyhow::Result<()> {
             break;
         }
     }
-    let mut rows: Vec<_> = rows.into_values().collect();
+    let waits = |row: &IssuedRow| !args.former || (row.former && row.state == Holds::Current);
+    let mut rows: Vec<_> = rows.into_values().filter(waits).collect();
     rows.sort_by_key(|row| row.serial);
     if out.json() {
         return rows.iter().try_for_each(|row| out.json_line(row));
@@ -87,6 +88,7 @@ pub(crate) fn list(args: &CaListArgs, out: Out) -> anyhow::Result<()> {
     let now = wall();
     let lines = rows.iter().map(|row| {
         let (state, style) = match row.state {
+            Holds::Current if row.former => ("former root", WARN),
             Holds::Current => ("current", Style::new()),
             Holds::Expired => ("expired", DIM),
             Holds::Revoked => ("revoked", BAD),
@@ -105,12 +107,9 @@ pub(crate) fn list(args: &CaListArgs, out: Out) -> anyhow::Result<()> {
         ];
         (line, style)
     });
-    print_table(
-        ["MEMBER", "SERIAL", "STATE", "ISSUED", "HOLDS", "LET IN BY"],
-        lines,
-        "no certificates yet",
-        out,
-    )
+    let none =
+        if args.former { "no member has a certificate of a former root" } else { "no certificates yet" };
+    print_table(["MEMBER", "SERIAL", "STATE", "ISSUED", "HOLDS", "LET IN BY"], lines, none, out)
 }
 
 pub(crate) fn log(args: &CaLogArgs, out: Out) -> anyhow::Result<()> {

@@ -73,7 +73,7 @@ pub(crate) fn of_agent(args: &RevocationsArgs, out: Out) -> anyhow::Result<()> {
     print(&row, out)
 }
 
-fn import(dir: &Path, list: String) -> anyhow::Result<RevocationsRow> {
+pub(crate) fn import(dir: &Path, list: String) -> anyhow::Result<RevocationsRow> {
     if list_from_pem(&list).is_none() {
         return Err(bad_input(
             "the file holds no revocation list: `ifrit ca revocations --out FILE` writes one",
@@ -103,10 +103,10 @@ fn print(row: &RevocationsRow, out: Out) -> anyhow::Result<()> {
     out.print(row, [&[head][..], &lines[..]].concat().join("\n"))
 }
 
-fn write(file: &Path, list: &str) -> anyhow::Result<()> {
+pub(crate) fn write(file: &Path, list: &str) -> anyhow::Result<()> {
     fs::write(file, list).with_context(|| format!("cannot write {}", file.display()))
 }
 
-fn unexpected<T>() -> anyhow::Result<T> {
+pub(crate) fn unexpected<T>() -> anyhow::Result<T> {
     bail!("the CA gave an answer to another question: is it another version of ifrit?")
 }

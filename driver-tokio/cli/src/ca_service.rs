@@ -15,7 +15,10 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ifrit_core::time::{Mono, Now, Wall};
+use ifrit_core::{
+    certificate::Root,
+    time::{Mono, Now, Wall},
+};
 use ifrit_node::{
     ca::{Answer, BODY_MAX, Ca, Service, server_config},
     host::host_of,
@@ -35,7 +38,7 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 /// Connections in all: 256 newcomers at a time, some 100 kB each.
 const CONNECTIONS_MAX: usize = 256;
@@ -66,6 +69,8 @@ pub(crate) struct Shared {
     /// Where newcomers reach it.
     address: String,
     origin: Instant,
+    /// What connections are shown, and the root of which it is.
+    tls: Mutex<(Root, Arc<ServerConfig>)>,
     places: Arc<Semaphore>,
     sources: Mutex<HashMap<IpAddr, usize>>,
 }
@@ -93,18 +98,20 @@ impl CaService {
         let local_addr = listener.local_addr()?;
         let address = advertise.unwrap_or_else(|| local_addr.to_string());
         let ca = open(dir, &address).await?;
-        let acceptor = TlsAcceptor::from(Arc::new(server_config(ca.authority())?));
+        let root = ca.root();
+        let tls = Arc::new(server_config(&ca.authority())?);
         let (admin, socket) = server::bind_in(dir, ca_admin::socket_path(dir))?;
         let shared = Arc::new(Shared {
             service: Service::new(Arc::new(ca)).telling(contacts),
             address,
             origin: Instant::now(),
+            tls: Mutex::new((root, tls)),
             places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             sources: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(false);
         let tasks = vec![
-            tokio::spawn(accept(listener, acceptor, shared.clone(), stopped.clone())),
+            tokio::spawn(accept(listener, shared.clone(), stopped.clone())),
             tokio::spawn(accept_admin(admin, shared.clone(), stopped)),
         ];
         Ok(Self { shared, local_addr, stop, tasks, _socket: socket })
@@ -163,6 +170,22 @@ impl Shared {
         &self.address
     }
 
+    /// Shows those who come from now on the root that the CA has now.
+    pub(crate) fn show_root(&self) {
+        let mut shown = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        let authority = self.ca().authority();
+        if shown.0 != *authority.root() {
+            match server_config(&authority) {
+                Ok(config) => *shown = (authority.root().clone(), Arc::new(config)),
+                Err(error) => tracing::error!(%error, "TLS refuses the new root"),
+            }
+        }
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner).1.clone().into()
+    }
+
     fn now(&self) -> Now {
         Now { mono: Mono::default() + self.origin.elapsed(), wall: wall() }
     }
@@ -216,12 +239,7 @@ impl Drop for Place {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    shared: Arc<Shared>,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -231,7 +249,7 @@ async fn accept(
             // No place: closed at once. The newcomer sees a CA that does not answer, and may come again.
             Ok((stream, from)) => {
                 if let Some(place) = shared.admit(from.ip()) {
-                    tokio::spawn(connection(stream, acceptor.clone(), place));
+                    tokio::spawn(connection(stream, shared.acceptor(), place));
                 }
             }
             Err(error) => {

@@ -24,6 +24,7 @@ mod ca_args;
 mod ca_commands;
 mod ca_lists;
 mod ca_revoke;
+mod ca_rotate;
 mod ca_service;
 mod config_show;
 mod control;

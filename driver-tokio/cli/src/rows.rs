@@ -4,7 +4,7 @@ mod look;
 
 pub(crate) use look::*;
 
-use crate::tags;
+use crate::{ca_lists::when, tags};
 use ifrit_core::{
     accusation::Accusation,
     action::{Misbehaviour, Notice},
@@ -307,6 +307,10 @@ impl From<&Notice> for EventRow {
             Notice::Expired { member } => Self::of("expired", Some(*member)),
             Notice::Revoked { member } => Self::of("revoked", Some(*member))
                 .detail("the CA has revoked it: it is out for good"),
+            Notice::Succeeded { until } => Self::of("succeeded", None).detail(&format!(
+                "another root has followed the network's; certificates of the former one hold until {} at most",
+                when(until.0)
+            )),
             Notice::Updated { member, epoch } => Self::of("updated", Some(*member)).epoch(*epoch),
             Notice::AccusedMyself { accusation } => Self::accusation("accused-myself", accusation),
             Notice::Equivocation { member, epoch } => Self::of("equivocation", Some(*member))

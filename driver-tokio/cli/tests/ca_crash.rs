@@ -122,7 +122,7 @@ fn a_ca_that_is_killed_at_any_instant_loses_no_certificate_and_spends_no_invite_
     assert!(received.len() >= kills.div_ceil(4), "each of them with another invite");
     let mut ids = BTreeSet::new();
     for (der, invite) in &received {
-        let certificate = ifrit_core::certificate::Certificate::parse(der, database.root()).unwrap();
+        let certificate = ifrit_core::certificate::Certificate::parse(der, &database.root()).unwrap();
         let row = rows.iter().find(|row| row.id == certificate.id.to_string());
         let row = row.unwrap_or_else(|| panic!("{} was received and is not in the database", certificate.id));
         assert_eq!(row.invite.as_ref(), Some(invite));

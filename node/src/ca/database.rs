@@ -4,18 +4,18 @@
 //! cannot come apart. Invites are kept as hashes of their secrets. Records are JSON, so that they can grow.
 
 use super::{
-    Authority, AuthorityError, CsrError,
+    Authority, AuthorityError, CsrError, OVERLAP_MIN,
     invites::{name_of, secret_hash, take_use},
     revoke::is_revoked,
     rows::{self, Issued, Row},
 };
 use crate::{
     file,
-    identity::{ROOT_FILE, fill_random, generate_key, pem},
+    identity::{ROOT_FILE, fill_random, generate_key, root_pem},
     invite::SECRET_LEN,
 };
 use ifrit_core::{
-    certificate::{Certificate, Root},
+    certificate::{Certificate, CertificateError, Root},
     crypto::{P256Signer, P256Verifier, PublicKey},
     id::{MemberId, NetworkId},
     params::Wish,
@@ -29,6 +29,7 @@ use std::{
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -63,8 +64,11 @@ pub(super) const AUDIT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("
 /// A CA with its memory. Locked for this process until it is dropped.
 #[derive(Debug)]
 pub struct Ca {
+    dir: PathBuf,
     pub(super) db: Database,
-    pub(super) authority: Authority,
+    /// What signs now. Who writes to the database asks within the transaction: so nothing is signed by a root that has been
+    /// followed meanwhile.
+    pub(super) authority: RwLock<Arc<Authority>>,
 }
 
 /// What a newcomer gets.
@@ -127,6 +131,12 @@ pub enum CaError {
         ifrit_core::limits::REVOKED_MAX
     )]
     TooManyRevoked,
+    /// One root follows another still.
+    #[error("this network's root has just followed another one: the next can follow it in {0:?}")]
+    Rotating(Duration),
+    /// Members need time to renew.
+    #[error("an overlap is at least {} s: every member renews within it", OVERLAP_MIN.as_secs())]
+    ShortOverlap,
     /// The member with this key was revoked.
     #[error("the member with this key was revoked: a newcomer needs a new key")]
     RevokedKey,
@@ -203,10 +213,9 @@ impl Ca {
         }
         log(&write, now, "init", &authority.root().params.id.to_string(), OPERATOR)?;
         write.commit()?;
-        let root = dir.join(ROOT_FILE);
-        file::write_atomic(&root, pem("CERTIFICATE", authority.root().der()).as_bytes())
-            .map_err(CaError::io(&root))?;
-        Ok(Self { db, authority })
+        let ca = Self::with(dir, db, authority);
+        ca.write_root()?;
+        Ok(ca)
     }
 
     /// Opens the CA in `dir`.
@@ -221,17 +230,34 @@ impl Ca {
         let root = read_meta(&db, "root")?.ok_or_else(|| CaError::Missing(dir.into()))?;
         let scalar = read_meta(&db, "key")?.and_then(|scalar| scalar.try_into().ok());
         let key = scalar.as_ref().and_then(P256Signer::from_scalar).ok_or(CaError::Damaged("key"))?;
-        Ok(Self { db, authority: Authority::open(key, &root)? })
+        let ca = Self::with(dir, db, Authority::open(key, &root)?);
+        // It was not, if an earlier process ended between the database and this.
+        ca.write_root()?;
+        Ok(ca)
     }
 
-    /// The network's root.
-    pub fn root(&self) -> &Root {
-        self.authority.root()
+    fn with(dir: &Path, db: Database, authority: Authority) -> Self {
+        Self { dir: dir.into(), db, authority: RwLock::new(Arc::new(authority)) }
+    }
+
+    /// The network's root; if it follows another one, with that one.
+    pub fn root(&self) -> Root {
+        self.authority().root().clone()
     }
 
     /// What signs.
-    pub fn authority(&self) -> &Authority {
-        &self.authority
+    pub fn authority(&self) -> Arc<Authority> {
+        // A panic elsewhere cannot leave half of one.
+        Arc::clone(&self.authority.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes the root where people and tools look for it, unless it stands there.
+    pub(super) fn write_root(&self) -> Result<(), CaError> {
+        let (path, pem) = (self.dir.join(ROOT_FILE), root_pem(&self.root()));
+        if fs::read(&path).is_ok_and(|there| there == pem.as_bytes()) {
+            return Ok(());
+        }
+        file::write_atomic(&path, pem.as_bytes()).map_err(CaError::io(&path))
     }
 
     /// Remembers where the service answers (`host:port`), for invites.
@@ -299,10 +325,13 @@ impl Ca {
             return Err(Refusal::Revoked);
         }
         if let Some(last) = last.as_ref().filter(|last| last.invite == Some(name_of(&invite))) {
-            let contacts = others(contacts(&write)?, addr);
-            return Ok(Enrolled { certificate: last.der()?, contacts, again: true });
+            if self.is_of_this_root(last)? {
+                let contacts = others(contacts(&write)?, addr);
+                return Ok(Enrolled { certificate: last.der()?, contacts, again: true });
+            }
+        } else {
+            take_use(&write, &invite, now)?;
         }
-        take_use(&write, &invite, now)?;
         // A key is one member: a second invite renews it.
         let id = last.map_or_else(|| Ok(new_id()), |last| last.id())?;
         let certificate = self.issue_in(&write, &key, id, Some(name_of(&invite)), ("enrol", from), now)?;
@@ -337,8 +366,8 @@ impl Ca {
     pub fn renew(&self, old: &[u8], csr: &[u8], from: &str, now: Wall) -> Result<Enrolled, Refusal> {
         let root = self.root();
         let allowance = Duration::from_secs(u64::from(root.params.allowance_s));
-        let old = Certificate::parse(old, root).map_err(|_| Refusal::NotRenewable)?;
-        if !old.is_current(now, allowance) || !old.verify(root, &P256Verifier) {
+        let old = Certificate::parse(old, &root).map_err(|_| Refusal::NotRenewable)?;
+        if !old.is_current(now, allowance) || !old.verify(&root, &P256Verifier) {
             return Err(Refusal::NotRenewable);
         }
         if super::requested_key(csr)? != old.key() {
@@ -352,13 +381,23 @@ impl Ca {
         if is_revoked(&write, &old.id)? {
             return Err(Refusal::Revoked);
         }
-        if now.since(Wall(last.at_ms)) < RENEWAL_SPACING.min(self.lifetime()? / 8) {
+        let lately = now.since(Wall(last.at_ms)) < RENEWAL_SPACING.min(self.lifetime()? / 8);
+        if lately && self.is_of_this_root(&last)? {
             return Ok(Enrolled { certificate: last.der()?, contacts: contacts(&write)?, again: true });
         }
         let certificate = self.issue_in(&write, &old.key(), old.id, last.invite, ("renew", from), now)?;
         let contacts = contacts(&write)?;
         write.commit().map_err(CaError::from)?;
         Ok(Enrolled { certificate, contacts, again: false })
+    }
+
+    /// Whether its certificate is the present root's, not one's that this has followed.
+    pub(super) fn is_of_this_root(&self, issued: &Issued) -> Result<bool, CaError> {
+        match Certificate::parse(&issued.der()?, &self.root()) {
+            Ok(certificate) => Ok(!certificate.is_of_former()),
+            Err(CertificateError::OtherRoot) => Ok(false),
+            Err(_) => Err(CaError::Damaged(Issued::NAME)),
+        }
     }
 
     fn issue_in(
@@ -370,13 +409,14 @@ impl Ca {
         (what, from): (&str, &str),
         now: Wall,
     ) -> Result<Vec<u8>, CaError> {
-        let root = self.root();
+        let authority = self.authority();
+        let root = authority.root();
         let mut issued = write.open_table(ISSUED)?;
         // 1 is the root's.
         let serial = issued.last()?.map_or(1, |(serial, _)| serial.value()) + 1;
         let not_after = (now + self.lifetime()?).min(root.not_after);
         let not_before = backdated(now, root.params.allowance_s);
-        let der = self.authority.issue(key, id, not_before, not_after, serial);
+        let der = authority.issue(key, id, not_before, not_after, serial);
         let row = Issued::new(id, now, invite, &der);
         issued.insert(serial, &row.encode()[..])?;
         write.open_table(BY_KEY)?.insert(&key.0[..], serial)?;

@@ -4,7 +4,11 @@ use super::{
     database::{AUDIT, Ca, CaError, ISSUED},
     rows::{Issued, Row},
 };
-use ifrit_core::{certificate::Certificate, id::MemberId, time::Wall};
+use ifrit_core::{
+    certificate::{self, Certificate, CertificateError},
+    id::MemberId,
+    time::Wall,
+};
 use redb::{ReadableDatabase, ReadableTableMetadata};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +25,9 @@ pub struct IssuedRow {
     pub issued_ms: u64,
     /// Until when it holds.
     pub not_after_ms: u64,
+    /// Whether another root has followed the one that issued it: the member has not renewed yet.
+    #[serde(default)]
+    pub former: bool,
     /// The invite that let the member in; none if the operator did.
     pub invite: Option<String>,
 }
@@ -45,7 +52,7 @@ pub struct LogRow {
     pub number: u64,
     /// When.
     pub at_ms: u64,
-    /// What was done: `init`, `invite`, `uninvite`, `enrol`, `renew`, `issue`, `revoke`.
+    /// What was done: `init`, `invite`, `uninvite`, `enrol`, `renew`, `issue`, `revoke`, `rotate`.
     pub what: String,
     /// To whom or with what.
     pub detail: String,
@@ -74,8 +81,7 @@ impl Ca {
         rows.map(|entry| {
             let (serial, row) = entry?;
             let row = Issued::decode(row.value())?;
-            let certificate = Certificate::parse(&row.der()?, self.root());
-            let not_after = certificate.map_err(|_| CaError::Damaged(Issued::NAME))?.not_after;
+            let (not_after, former) = (self.end_of(&row.der()?)?, !self.is_of_this_root(&row)?);
             let id = row.id()?;
             Ok(IssuedRow {
                 state: self.holds(&id, not_after, now)?,
@@ -83,10 +89,24 @@ impl Ca {
                 serial: serial.value(),
                 issued_ms: row.at_ms,
                 not_after_ms: not_after.0,
+                former,
                 invite: row.invite,
             })
         })
         .collect()
+    }
+
+    /// When a certificate of this network ends, or is believed no more as its root has been followed by another.
+    pub(super) fn end_of(&self, der: &[u8]) -> Result<Wall, CaError> {
+        let end = match Certificate::parse(der, &self.root()) {
+            Ok(certificate) => Ok(certificate.not_after),
+            // Of a root before the former one. It was cut short too, but nobody asks to the day.
+            Err(CertificateError::OtherRoot) => {
+                certificate::end_of(der).map(|end| end.min(self.root().not_before))
+            }
+            Err(error) => Err(error),
+        };
+        end.map_err(|_| CaError::Damaged(Issued::NAME))
     }
 
     fn holds(&self, id: &MemberId, not_after: Wall, now: Wall) -> Result<Holds, CaError> {

@@ -1,13 +1,13 @@
 //! Whom the CA has revoked: what it remembers, and the signed list that members take (R14).
 
 use super::{
+    Authority,
     database::{Ca, CaError, ISSUED, MEMBER_VALIDITY, META, OPERATOR, log, read_meta},
     rows::{Issued, Revoked, Row},
 };
 use crate::identity::pem;
 use data_encoding::BASE64;
 use ifrit_core::{
-    certificate::Certificate,
     id::MemberId,
     revocation::{Entry, Fields, Revocations},
     time::Wall,
@@ -63,7 +63,7 @@ impl Ca {
         let reason: String = reason.chars().filter(|c| !c.is_control()).take(REASON_MAX).collect();
         let row = Revoked { at_ms: now.0, until_ms: until.0, reason };
         write.open_table(REVOKED)?.insert(&id.0[..], &row.encode()[..])?;
-        let list = self.sign_list(&write, now)?;
+        let list = self.sign_list(&self.authority(), &write, now)?;
         let why = if row.reason.is_empty() { String::new() } else { format!(": {}", row.reason) };
         log(&write, now, "revoke", &format!("{id}{why}"), OPERATOR)?;
         write.commit()?;
@@ -116,17 +116,21 @@ impl Ca {
         for entry in issued.iter()? {
             let row = Issued::decode(entry?.1.value())?;
             if row.id()? == *id {
-                let certificate = Certificate::parse(&row.der()?, self.root());
-                let certificate = certificate.map_err(|_| CaError::Damaged(Issued::NAME))?;
-                last = last.max(Some(certificate.not_after));
+                last = last.max(Some(self.end_of(&row.der()?)?));
             }
         }
         Ok(last)
     }
 
-    /// Signs who is revoked now, and remembers it as the last list.
-    fn sign_list(&self, write: &WriteTransaction, now: Wall) -> Result<Revocations, CaError> {
-        let allowance = std::time::Duration::from_secs(u64::from(self.root().params.allowance_s));
+    /// Signs who is revoked now, and remembers it as the last list. While the root follows another one, the list says so.
+    pub(super) fn sign_list(
+        &self,
+        authority: &Authority,
+        write: &WriteTransaction,
+        now: Wall,
+    ) -> Result<Revocations, CaError> {
+        let root = authority.root();
+        let allowance = std::time::Duration::from_secs(u64::from(root.params.allowance_s));
         let mut entries = Vec::new();
         for entry in write.open_table(REVOKED)?.iter()? {
             let (id, row) = entry?;
@@ -138,8 +142,11 @@ impl Ca {
             }
         }
         let last = self.revocations()?.map_or(0, |list| list.sequence());
-        let fields = Fields { sequence: now.0.max(last.saturating_add(1)), entries };
-        let list = fields.sign(&self.root().params, &mut self.authority.key().clone());
+        let sequence = now.0.max(last.saturating_add(1));
+        let follows = root.former().is_some_and(|former| former.until + allowance * 2 >= now);
+        let succession = if follows { root.bundle() } else { Vec::new() };
+        let fields = Fields { sequence, entries, succession };
+        let list = fields.sign(&root.params, &mut authority.key().clone());
         let list = list.ok_or(CaError::TooManyRevoked)?;
         write.open_table(META)?.insert("revocations", list.signed().bytes())?;
         Ok(list)
@@ -189,7 +196,9 @@ mod tests {
     fn a_list_comes_back_from_its_file_whatever_stands_around_it() {
         let network = NetworkParams::new(NetworkId([3; 32]), &Wish::default()).expect("defaults");
         let entries = (0..9).map(|n| Entry { id: MemberId([n; 32]), until: Wall(7) }).collect();
-        let list = Fields { sequence: 5, entries }.sign(&network, &mut generate_key()).expect("few");
+        let list = Fields { sequence: 5, entries, succession: vec![] }
+            .sign(&network, &mut generate_key())
+            .expect("few");
         let text = format!("revoked on Monday\r\n{}\nthanks", list_to_pem(&list).replace('\n', "\r\n"));
         assert_eq!(list_from_pem(&text).as_deref(), Some(list.signed().bytes()));
         assert_eq!(list_from_pem(&text.replace("REVOCATIONS", "CERTIFICATE")), None);

@@ -131,7 +131,7 @@ impl Service {
             200,
             &Granted {
                 certificate: Bytes(enrolled.certificate),
-                root: Bytes(self.ca.root().der().to_vec()),
+                root: Bytes(self.ca.root().bundle()),
                 contacts: enrolled.contacts,
                 now_ms: now.wall.0,
             },

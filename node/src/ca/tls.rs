@@ -26,7 +26,13 @@ pub fn server_config(authority: &Authority) -> Result<ServerConfig, rustls::Erro
         root.not_after,
         u64::from_be_bytes(serial),
     );
-    let chain = vec![CertificateDer::from(leaf), CertificateDer::from(root.der().to_vec())];
+    // The cross certificate leads whoever knows only the former root to this one, and is passed over by all others.
+    let mut chain = vec![CertificateDer::from(leaf)];
+    if let Some(former) = root.former() {
+        chain.push(CertificateDer::from(former.cross().to_vec()));
+        chain.push(CertificateDer::from(former.root.der().to_vec()));
+    }
+    chain.push(CertificateDer::from(root.der().to_vec()));
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pkcs8(&key)));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)

@@ -42,6 +42,7 @@ pub(crate) struct Renew {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Granted {
     pub(crate) certificate: Bytes,
+    /// The root's bundle.
     pub(crate) root: Bytes,
     pub(crate) contacts: Vec<SocketAddr>,
     /// The CA's clock.

@@ -4,6 +4,9 @@
 //! do not come together, and a CA that is away for a third of that life is not missed. What fails is tried again, ever later.
 //! Links and requests go on: new links show the new certificate, old ones keep theirs.
 //!
+//! When another root follows the network's, a certificate of the old one is to be renewed in the first half of the time in which that is
+//! still believed, at a random moment too.
+//!
 //! **Revocations.** They travel as gossip, so it is enough that somebody asks: the members together ask about once per
 //! [`POLL_TOGETHER`], however many they are. While the CA is away, less often.
 
@@ -16,7 +19,7 @@ use crate::{
     identity::Identity,
 };
 use ifrit_core::{
-    certificate::Certificate,
+    certificate::{Certificate, Root},
     revocation::Revocations,
     seed::{Rng, Seed},
     time::{Mono, Now, Wall},
@@ -46,6 +49,8 @@ pub(super) struct Keeper {
     identity: Identity,
     /// Where in the sixth of its life after half of it a certificate is renewed, in 1/1000.
     place: u64,
+    /// Before that, because the root that issued the certificate has a successor.
+    succeeds_at: Option<Wall>,
     /// After failures: not before this, and the last wait.
     retry: Option<(Mono, Duration)>,
     poll_at: Mono,
@@ -67,6 +72,7 @@ impl Keeper {
             ca,
             identity,
             place,
+            succeeds_at: None,
             retry: None,
             poll_at: now + POLL_TOGETHER,
             vain: 0,
@@ -88,6 +94,7 @@ impl Keeper {
             return;
         }
         let (ca, wall) = (self.ca.clone(), now.wall);
+        self.look_at_root(wall);
         if self.is_renewal_due(now) {
             self.asking = true;
             let identity = self.identity.clone();
@@ -108,14 +115,32 @@ impl Keeper {
         }
     }
 
-    /// The certificate that the member shows now: somebody else may have renewed it.
-    pub(super) fn shows(&mut self, certificate: &[u8]) {
-        if certificate != self.identity.certificate.der()
-            && let Ok(certificate) = Certificate::parse(certificate, &self.identity.root)
-        {
-            (self.identity.certificate, self.retry) = (certificate, None);
-            self.place = self.rng.below(1000);
+    /// The root that the member believes now, and the certificate that it shows: somebody else may have renewed it.
+    pub(super) fn shows(&mut self, root: &Root, certificate: &[u8]) {
+        let same = (*root == self.identity.root, certificate == self.identity.certificate.der());
+        if same == (true, true) {
+            return;
         }
+        self.identity.root = root.clone();
+        let Ok(certificate) = Certificate::parse(certificate, root) else { return };
+        (self.identity.certificate, self.retry, self.succeeds_at) = (certificate, None, None);
+        self.place = self.rng.below(1000);
+    }
+
+    /// Draws when to renew because the root has a successor, if it has.
+    fn look_at_root(&mut self, now: Wall) {
+        if let Some(former) = self.identity.root.former()
+            && self.identity.certificate.is_of_former()
+            && self.succeeds_at.is_none()
+        {
+            let within = former.until.since(now) / 2;
+            self.succeeds_at = Some(now + within * (self.place as u32) / 1000);
+        }
+    }
+
+    /// Looks at what is due at once.
+    pub(super) fn look(&mut self, now: Mono) {
+        self.look_at = now;
     }
 
     /// A renewal has ended: the certificate to show from now on.
@@ -138,6 +163,12 @@ impl Keeper {
             None => self.put_off(now, "it panicked"),
         }
         None
+    }
+
+    /// The member does not take what the CA gave. It may be of a root that has followed the member's: the list says so.
+    pub(super) fn refused(&mut self, now: Now, why: &str) {
+        self.put_off(now, why);
+        self.poll_at = self.poll_at.min(now.mono);
     }
 
     /// A poll has ended: the list that the CA tells.
@@ -169,7 +200,8 @@ impl Keeper {
 
     /// When the certificate is to be renewed. Its life counts from when it was issued: it begins earlier, for slow clocks.
     fn renewal(&self) -> Wall {
-        self.begin() + self.life() / 2 + self.life() * (self.place as u32) / 6000
+        let usual = self.begin() + self.life() / 2 + self.life() * (self.place as u32) / 6000;
+        self.succeeds_at.map_or(usual, |at| at.min(usual))
     }
 
     fn begin(&self) -> Wall {

@@ -239,7 +239,8 @@ impl<R: Runtime> Loop<R> {
             && keeper.deadline().is_some_and(|at| at <= now.mono)
         {
             let view = self.node.view();
-            view.certificate(&view.me()).into_iter().for_each(|shown| keeper.shows(shown));
+            let shown = view.certificate(&view.me());
+            shown.into_iter().for_each(|shown| keeper.shows(view.root(), shown));
             keeper.tend(&self.work, now, view.live());
         }
     }
@@ -255,11 +256,13 @@ impl<R: Runtime> Loop<R> {
                 list.map(Command::SetRevocations)
             }
         };
-        // One that is refused is asked for again in time.
-        if let Some(command) = command
-            && let Err(refused) = self.node.handle(now, Input::Command(command))
-        {
-            tracing::warn!(%refused, "what the CA gave is not taken");
+        let Some(command) = command else { return };
+        let renews = matches!(command, Command::SetCertificate(_));
+        match self.node.handle(now, Input::Command(command)) {
+            Err(refused) if renews => keeper.refused(now, &format!("it is not taken: {refused}")),
+            // It is asked for again in time.
+            Err(refused) => tracing::warn!(%refused, "the CA's revocation list is not taken"),
+            Ok(()) => {}
         }
     }
 
@@ -342,6 +345,9 @@ impl<R: Runtime> Loop<R> {
         match event {
             NodeEvent::Member(notice) => {
                 self.conditions.look_again();
+                if let (Notice::Succeeded { .. }, Some(keeper)) = (&notice, &mut self.keeper) {
+                    keeper.look(now.mono);
+                }
                 self.events.publish(&notice);
             }
             NodeEvent::Reply { id, from, result } => self.requests.answer(id, from, result),

@@ -36,6 +36,7 @@ pub(super) struct Saver {
     store: Slot,
     ceiling: Option<Order>,
     records: Option<Order>,
+    root: Option<Order>,
     certificate: Option<Order>,
     retry_at: Option<Mono>,
     /// Saves that failed since the last good one.
@@ -54,7 +55,8 @@ enum Slot {
 impl Saver {
     pub(super) fn new(store: Option<Store>) -> Self {
         let store = store.map_or(Slot::None, |store| Slot::Idle(Box::new(store)));
-        Self { store, ceiling: None, records: None, certificate: None, retry_at: None, failed: 0 }
+        let (ceiling, records, root, certificate) = (None, None, None, None);
+        Self { store, ceiling, records, root, certificate, retry_at: None, failed: 0 }
     }
 
     /// Takes an order; the number of one that is done already.
@@ -135,15 +137,17 @@ impl Saver {
             Save::EpochCeiling(_) => &mut self.ceiling,
             Save::Records(_) => &mut self.records,
             Save::Certificate(_) => &mut self.certificate,
+            Save::Root(_) => &mut self.root,
         }
     }
 
-    /// Ceilings first: notes wait for them.
+    /// Ceilings first: notes wait for them. A root before a certificate of it: alone that would fit nothing.
     fn start<R: Runtime>(&mut self, work: &Work<R>) {
         if !matches!(self.store, Slot::Idle(_)) {
             return;
         }
-        let next = self.ceiling.take().or_else(|| self.certificate.take()).or_else(|| self.records.take());
+        let lines = [&mut self.ceiling, &mut self.root, &mut self.certificate, &mut self.records];
+        let next = lines.into_iter().find_map(Option::take);
         let Some(order) = next else { return };
         let Slot::Idle(mut store) = mem::replace(&mut self.store, Slot::Saving) else { return };
         let save = move || {

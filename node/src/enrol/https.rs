@@ -140,7 +140,8 @@ impl ServerCertVerifier for Pinned {
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone())
             .build()
             .map_err(|error| rustls::Error::General(error.to_string()))?;
-        verifier.verify_server_cert(end_entity, &[], server_name, ocsp_response, self.now)
+        // From a root that has a successor the way to the service's certificate leads over the cross certificate.
+        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, self.now)
     }
 
     fn verify_tls12_signature(

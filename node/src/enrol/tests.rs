@@ -29,7 +29,7 @@ impl Host {
     fn start() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let ca = Ca::init(dir.path(), &Wish::default(), NOW).expect("it is made");
-        let config = Arc::new(server_config(ca.authority()).expect("rustls takes it"));
+        let config = Arc::new(server_config(&ca.authority()).expect("rustls takes it"));
         let service = Arc::new(Service::new(Arc::new(ca)));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("bound").to_string();
@@ -89,7 +89,7 @@ fn an_invite_makes_an_identity_that_lasts() {
     let invite = host.invite(1);
     assert_eq!(invite.members, [addr(1)]);
     let identity = enrol(&invite.to_string(), &mut store, &[addr(2)], NOW).expect("it enrols");
-    assert_eq!(identity.root, *host.service.ca().root());
+    assert_eq!(identity.root, host.service.ca().root());
     drop(store);
     let mut store = Store::open(dir.path()).expect("it opens");
     assert_eq!(store.identity().expect("it loads").expect("enrolled").id(), identity.id());
@@ -142,7 +142,7 @@ fn bad_invites_have_errors_of_their_own_and_leave_no_identity() {
 fn a_thief_that_shows_the_right_root_is_refused() {
     let host = Host::start();
     let thief = Host::start();
-    let mut config = server_config(thief.service.ca().authority()).expect("rustls takes it");
+    let mut config = server_config(&thief.service.ca().authority()).expect("rustls takes it");
     let leaf_and_root = {
         let key = generate_key();
         let authority = thief.service.ca().authority();

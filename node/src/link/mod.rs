@@ -49,6 +49,7 @@ use crate::{
 use bytes::BytesMut;
 use ifrit_core::{
     action::HangUp,
+    certificate::Root,
     event::Lane,
     id::MemberId,
     seed::Seed,
@@ -156,6 +157,12 @@ impl Links {
         self.client = self.setup.client(certificate)?;
         self.endpoint.set_server_config(Some(Arc::new(server)));
         Ok(())
+    }
+
+    /// Believes this root from now on, and shows `certificate`. Links that are up stay.
+    pub(crate) fn believe(&mut self, root: &Root, certificate: &[u8]) -> Result<(), rustls::Error> {
+        self.setup.tls.believe(root.clone())?;
+        self.set_certificate(certificate)
     }
 
     /// Takes a UDP datagram. Nothing in it can harm.

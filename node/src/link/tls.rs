@@ -76,6 +76,13 @@ impl Tls {
         Ok(Self { checker, clock, provider, key })
     }
 
+    /// Believes another root from now on; what was configured before keeps the old one.
+    pub(super) fn believe(&mut self, root: Root) -> Result<(), Error> {
+        let checker = Checker::new(root, self.checker.me, self.clock.clone(), self.provider.clone())?;
+        self.checker = Arc::new(checker);
+        Ok(())
+    }
+
     /// Whose certificate this is.
     pub(super) fn id_of(&self, certificate: &[u8]) -> Option<MemberId> {
         Some(Certificate::parse(certificate, &self.checker.root).ok()?.id)
@@ -127,7 +134,8 @@ pub(crate) fn provider() -> CryptoProvider {
 #[derive(Debug)]
 struct Checker {
     root: Root,
-    anchor: TrustAnchor<'static>,
+    /// The root, and the former one while there is one. Which issued a certificate, its issuer's name says.
+    anchors: Vec<TrustAnchor<'static>>,
     me: MemberId,
     clock: Arc<WallClock>,
     provider: Arc<CryptoProvider>,
@@ -140,11 +148,9 @@ impl Checker {
         clock: Arc<WallClock>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
-        let der = owned(root.der());
-        let anchor =
-            webpki::anchor_from_trusted_cert(&der).map_err(|error| Error::General(error.to_string()))?;
-        let anchor = anchor.to_owned();
-        Ok(Self { root, anchor, me, clock, provider })
+        let former = root.former().map(|former| &former.root);
+        let anchors = [Some(&root), former].into_iter().flatten().map(anchor).collect::<Result<_, _>>()?;
+        Ok(Self { root, anchors, me, clock, provider })
     }
 
     /// Cheap checks first, the signature last.
@@ -166,7 +172,7 @@ impl Checker {
         let leaf = EndEntityCert::try_from(leaf).map_err(|error| refused(&error.to_string()))?;
         leaf.verify_for_usage(
             &[webpki::ring::ECDSA_P256_SHA256],
-            std::slice::from_ref(&self.anchor),
+            &self.anchors,
             &[],
             time,
             usage,
@@ -198,6 +204,12 @@ impl Checker {
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
     }
+}
+
+fn anchor(root: &Root) -> Result<TrustAnchor<'static>, Error> {
+    let der = owned(root.der());
+    let anchor = webpki::anchor_from_trusted_cert(&der).map_err(|error| Error::General(error.to_string()))?;
+    Ok(anchor.to_owned())
 }
 
 fn refused(why: &str) -> Error {

@@ -132,7 +132,7 @@ impl World {
                     match what {
                         Save::EpochCeiling(ceiling) => disk.epoch_ceiling = ceiling,
                         Save::Records(records) => disk.records = records,
-                        Save::Certificate(_) => {}
+                        Save::Certificate(_) | Save::Root(_) => {}
                     }
                     node.handle(now, Input::Persisted { seq }).expect("never refused");
                 }

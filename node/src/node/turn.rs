@@ -249,6 +249,9 @@ impl Node {
                     if let Notice::Misbehaviour { peer, kind } = notice {
                         self.links.offenders.record(peer, Offence::Core(kind));
                     }
+                    if let Notice::Succeeded { .. } = notice {
+                        self.succeeded();
+                    }
                     self.pending.push_back(Pending::Notify(NodeEvent::Member(notice)));
                 }
                 Action::Wait { until, why } => {
@@ -259,6 +262,15 @@ impl Node {
             wishes.drain(..).for_each(|wish| self.grant(now, wish));
         }
         true
+    }
+
+    /// The core believes another root: so do links from now on, and the next run.
+    fn succeeded(&mut self) {
+        let view = self.member.view();
+        let Some(shown) = view.certificate(&view.me()) else { return };
+        let believed = self.links.believe(view.root(), shown);
+        believed.map_err(|error| tracing::error!(%error, "TLS refuses the new root")).ok();
+        self.pending.push_back(Pending::Persist(UNCOUNTED, Save::Root(view.root().bundle())));
     }
 
     pub(super) fn snapshot(&self) -> Vec<u8> {

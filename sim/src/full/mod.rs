@@ -192,7 +192,7 @@ impl World {
             node::Save::EpochCeiling(ceiling) => Save::EpochCeiling(ceiling),
             node::Save::Records(records) => Save::Records(Records::Bytes(records)),
             // The world gives each life the certificate that it has renewed last.
-            node::Save::Certificate(_) => return,
+            node::Save::Certificate(_) | node::Save::Root(_) => return,
         };
         self.later(index, self.now + takes, What::Persisted { seq, what: Some(what) });
     }

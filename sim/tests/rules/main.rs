@@ -9,6 +9,7 @@ mod liars;
 mod notes;
 mod partition;
 mod revoked;
+mod succession;
 mod rings;
 
 use ifrit_sim::{Setup, World};

@@ -71,7 +71,8 @@ impl Cluster {
     /// A revocation list of the CA's.
     pub(crate) fn revoke(&self, sequence: u64, who: &[MemberId]) -> Vec<u8> {
         let entries = who.iter().map(|id| Entry { id: *id, until: wall() + HOUR }).collect();
-        let list = Fields { sequence, entries }.sign(&self.ca.root().params, &mut self.ca.key().clone());
+        let list = Fields { sequence, entries, succession: vec![] }
+            .sign(&self.ca.root().params, &mut self.ca.key().clone());
         list.expect("few").signed().bytes().to_vec()
     }
 

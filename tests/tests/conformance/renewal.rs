@@ -39,7 +39,7 @@ impl Host {
         let dir = tempfile::tempdir().expect("a directory");
         let ca = Arc::new(Ca::init(dir.path(), &wish(), wall()).expect("a CA"));
         ca.set_lifetime(LIFETIME).expect("it writes");
-        let config = Arc::new(server_config(ca.authority()).expect("rustls takes it"));
+        let config = Arc::new(server_config(&ca.authority()).expect("rustls takes it"));
         let service = Arc::new(Service::new(ca.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("bound").to_string();

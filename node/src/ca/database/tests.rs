@@ -23,8 +23,8 @@ fn enrol(ca: &Ca, invite: &Invite, key: &P256Signer, now: Wall) -> Result<Enroll
 }
 
 fn parse(ca: &Ca, der: &[u8]) -> Certificate {
-    let certificate = Certificate::parse(der, ca.root()).expect("the profile");
-    assert!(certificate.verify(ca.root(), &P256Verifier));
+    let certificate = Certificate::parse(der, &ca.root()).expect("the profile");
+    assert!(certificate.verify(&ca.root(), &P256Verifier));
     certificate
 }
 
@@ -44,7 +44,7 @@ fn everything_survives_a_restart() {
     drop(ca);
 
     let ca = Ca::open(dir.path()).expect("it opens");
-    assert_eq!(*ca.root(), root);
+    assert_eq!(ca.root(), root);
     assert_eq!(ca.address().expect("it reads").as_deref(), Some("ca.example:8300"));
     assert_eq!(ca.issued().expect("it reads"), 2);
     assert!(matches!(enrol(&ca, &once, &generate_key(), NOW), Err(Refusal::UsedUpInvite)));
@@ -64,7 +64,7 @@ fn a_second_init_changes_nothing() {
     let root = ca.root().clone();
     drop(ca);
     assert!(matches!(Ca::init(dir.path(), &Wish::default(), NOW), Err(CaError::Exists(_))));
-    assert_eq!(*Ca::open(dir.path()).expect("it opens").root(), root);
+    assert_eq!(Ca::open(dir.path()).expect("it opens").root(), root);
 }
 
 #[test]

@@ -1,0 +1,131 @@
+//! How one root follows another (DESIGN section 6).
+//!
+//! The network's id and parameters stay. The new root is signed by itself, as every root; and the old root says in a cross
+//! certificate that it is its successor: issued by the old root's name and key for the new one's, with an end. Until that end
+//! certificates of both hold, those of the old one not a moment longer, whatever they say; members renew meanwhile.
+//!
+//! All three together are a *bundle*. It proves itself to whoever holds the old root. To whoever holds the new one it proves
+//! nothing: anybody can make an old root of his own and sign with it. So there the new root has to have brought it: as it does
+//! in a revocation list, which it signs, or as the CA does when it enrols somebody.
+
+use super::{
+    CertificateError, Root,
+    profile::{self, Envelope},
+};
+use crate::{
+    crypto::{Hash, Verifier},
+    limits::BUNDLE_MAX,
+    time::Wall,
+};
+use CertificateError::{BadSignature, Malformed, OtherNetwork, Profile};
+use alloc::{sync::Arc, vec::Vec};
+
+/// The root that another has followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// It.
+    pub root: Root,
+    /// Until when its certificates hold, if they do not end sooner.
+    pub until: Wall,
+    /// What it signed for its successor, DER.
+    cross: Arc<[u8]>,
+}
+
+impl Former {
+    /// What it signed for its successor: the cross certificate, DER.
+    pub fn cross(&self) -> &[u8] {
+        &self.cross
+    }
+}
+
+impl Root {
+    /// The root that this one follows, if it is known: its certificates hold too, for a while.
+    pub fn former(&self) -> Option<&Former> {
+        self.former.as_deref()
+    }
+
+    /// What [`Root::bundle`] wrote: a root alone, or with the former one and what that one signed for it. Checks form and
+    /// signatures, and that they belong to each other and to one network; not the dates, and not that anybody believes them.
+    ///
+    /// # Errors
+    /// [`CertificateError`], for any other bytes; never panics.
+    pub fn from_bundle(bytes: &[u8], verifier: &dyn Verifier) -> Result<Self, CertificateError> {
+        if bytes.len() > BUNDLE_MAX {
+            return Err(Malformed);
+        }
+        let (root, rest) = Envelope::split(bytes).ok_or(Malformed)?;
+        if rest.is_empty() {
+            return Self::parse(root, verifier);
+        }
+        let (former, cross) = Envelope::split(rest).ok_or(Malformed)?;
+        Self::parse(root, verifier)?.following(Self::parse(former, verifier)?, cross, verifier)
+    }
+
+    /// This root's DER; and if it follows another one, that one's and the cross certificate's behind it.
+    pub fn bundle(&self) -> Vec<u8> {
+        self.parts().concat()
+    }
+
+    /// The certificates of [`Root::bundle`], one by one.
+    pub fn parts(&self) -> Vec<&[u8]> {
+        match self.former() {
+            Some(former) => [self.der(), former.root.der(), former.cross()].into(),
+            None => [self.der()].into(),
+        }
+    }
+
+    /// Whether this root, or the one that it follows, has this fingerprint: who trusts either may trust this one, as the former
+    /// signed for it.
+    pub fn answers_to(&self, fingerprint: &Hash) -> bool {
+        let former = self.former().map(|former| former.root.fingerprint);
+        self.fingerprint == *fingerprint || former == Some(*fingerprint)
+    }
+
+    /// This root as the one that follows `former`, which says so in `cross` (DER).
+    ///
+    /// # Errors
+    /// [`CertificateError`] unless `former` signed `cross` for this root, and both are of one network that has a CA.
+    pub fn following(
+        self,
+        former: Self,
+        cross: &[u8],
+        verifier: &dyn Verifier,
+    ) -> Result<Self, CertificateError> {
+        if former.params != self.params {
+            return Err(OtherNetwork);
+        }
+        if self.is_open() || former.is_open() {
+            return Err(Profile("in an open network no root follows another"));
+        }
+        if former.subject == self.subject || former.key == self.key {
+            return Err(Profile("a root that follows another has a name and a key of its own"));
+        }
+        let envelope = Envelope::open(cross)?;
+        let fields = profile::cross(envelope.tbs(cross))?;
+        if fields.issuer != *former.subject || fields.subject != *self.subject || fields.key != self.key {
+            return Err(Profile("the cross certificate is not the former root's for this one"));
+        }
+        if !verifier.verify(&former.key, envelope.tbs(cross), &envelope.signature(cross)) {
+            return Err(BadSignature);
+        }
+        // Whom that one followed is believed no more.
+        let root = Self { former: None, ..former };
+        let former = Former { root, until: fields.not_after, cross: cross.into() };
+        Ok(Self { former: Some(Arc::new(former)), ..self })
+    }
+
+    /// The root of `bundle`, if whoever believes this one may believe it too: because this one signed for it; or because it is this
+    /// one, and says which it follows. In either case what brings the bundle must be signed by the root that comes out.
+    ///
+    /// Looks before it checks signatures.
+    pub(crate) fn succeeded_by(&self, bundle: &[u8], verifier: &dyn Verifier) -> Option<Self> {
+        if bundle == self.bundle() {
+            return Some(self.clone());
+        }
+        let (root, rest) = Envelope::split(bundle)?;
+        let (former, _) = Envelope::split(rest)?;
+        let is_successor = *former == *self.der || planted!(AnySuccessor);
+        let is_this = *root == *self.der && self.former.is_none();
+        if is_successor || is_this { Self::from_bundle(bundle, verifier).ok() } else { None }
+    }
+}
