@@ -1,7 +1,7 @@
 //! What is let in: refusals before any effect, and what the application asks for.
 
 use crate::{
-    certificate::Certificate,
+    certificate::{Certificate, Root},
     event::{Command, Event, Refused},
     limits::{ADDRS_MAX, OUTBOX_HIGH_WATER, SEEDS_MAX, TAGS_MAX},
     member::Member,
@@ -47,6 +47,7 @@ impl Member {
             }
             Command::SetCertificate(der) => self.renewed(der).map(|_| ()),
             Command::SetRevocations(list) => self.list_of(list).map(|_| ()),
+            Command::SetRoot(bundle) => self.successor(bundle).map(|_| ()),
             Command::Leave
             | Command::SetTags(_)
             | Command::SetAddrs(_)
@@ -67,6 +68,12 @@ impl Member {
         } else {
             Err(Refused::WrongCertificate)
         }
+    }
+
+    /// R14: the old root signed for the new one.
+    fn successor(&self, bundle: &[u8]) -> Result<Root, Refused> {
+        let root = self.config.root.successor(bundle, &*self.config.verifier);
+        root.ok_or(Refused::WrongCertificate)
     }
 
     pub(crate) fn on_command(&mut self, command: Command, now: Now) -> Result<(), Refused> {
@@ -92,6 +99,11 @@ impl Member {
             Command::SetRevocations(list) => {
                 let (list, root) = self.list_of(&list)?;
                 self.take_list(list, root, None, now);
+                return Ok(());
+            }
+            Command::SetRoot(bundle) => {
+                let root = self.successor(&bundle)?;
+                self.succeed(root, now);
                 return Ok(());
             }
             Command::SpeakMinor(minor) => {

@@ -114,6 +114,9 @@ pub enum Command {
     /// build's also says what no build understands yet, wherever a later one may.
     #[doc(hidden)]
     SpeakMinor(u16),
+    /// Believe the root of this [bundle](crate::certificate::Root::bundle), which follows the one believed until now: who came over
+    /// a link showed it. Refused with [`Refused::WrongCertificate`] unless that one signed for it.
+    SetRoot(Vec<u8>),
 }
 
 /// Why an event was refused. Nothing has changed, unless the variant says so.

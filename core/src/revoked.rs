@@ -159,7 +159,7 @@ impl Member {
     }
 
     /// From now on another root is believed. What is held is the former one's, unless that was only not known until now.
-    fn succeed(&mut self, root: Root, now: Now) {
+    pub(crate) fn succeed(&mut self, root: Root, now: Now) {
         let Some(until) = root.former().map(|former| former.until) else { return };
         if root.der() != self.config.root.der() {
             self.state.succeed(until, now);
@@ -192,7 +192,7 @@ impl Member {
 pub(crate) fn root_by(list: &Revocations, config: &Config) -> Option<Root> {
     let root = match list.succession() {
         [] => config.root.clone(),
-        bundle => config.root.succeeded_by(bundle, &*config.verifier)?,
+        bundle => config.root.after(bundle, &*config.verifier)?,
     };
     (!root.is_open() && list.signed().verify(&*config.verifier, &root.key)).then_some(root)
 }

@@ -106,7 +106,10 @@ mod tests {
         let mut flipped = signature;
         flipped.0[40] ^= 1;
         assert!(!scheme.verify(&alice, b"hello", &flipped));
-        assert!(!Ideal::new([4; 32], [ca.public_key(); 2]).verify(&alice, b"hello", &signature), "another world");
+        assert!(
+            !Ideal::new([4; 32], [ca.public_key(); 2]).verify(&alice, b"hello", &signature),
+            "another world"
+        );
         let real = ca.sign(b"certificate");
         assert!(scheme.verify(&ca.public_key(), b"certificate", &real));
         assert!(scheme.verify(&ca.public_key(), b"certificate", &real), "from memory");

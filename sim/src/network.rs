@@ -72,8 +72,7 @@ impl Network {
         let authority = authority.expect("a possible network");
         let next = P256Signer::from_scalar(&scalar(faults, CA - 1)).expect("cleared to be below the order");
         let cas = [authority.root().key, next.public_key()];
-        let ideal =
-            (crypto == Crypto::Ideal).then(|| Ideal::new(faults.bytes(Class::Identity, CA, 2), cas));
+        let ideal = (crypto == Crypto::Ideal).then(|| Ideal::new(faults.bytes(Class::Identity, CA, 2), cas));
         Self { authority, next, ideal, faults, keys: Mutex::default() }
     }
 

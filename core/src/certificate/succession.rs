@@ -114,18 +114,23 @@ impl Root {
         Ok(Self { former: Some(Arc::new(former)), ..self })
     }
 
-    /// The root of `bundle`, if whoever believes this one may believe it too: because this one signed for it; or because it is this
-    /// one, and says which it follows. In either case what brings the bundle must be signed by the root that comes out.
-    ///
-    /// Looks before it checks signatures.
-    pub(crate) fn succeeded_by(&self, bundle: &[u8], verifier: &dyn Verifier) -> Option<Self> {
+    /// The root of `bundle` if this one signed for it. Looks before it checks signatures.
+    pub fn successor(&self, bundle: &[u8], verifier: &dyn Verifier) -> Option<Self> {
+        let (_, rest) = Envelope::split(bundle)?;
+        let (former, _) = Envelope::split(rest)?;
+        let is_ours = *former == *self.der || planted!(AnySuccessor);
+        if is_ours { Self::from_bundle(bundle, verifier).ok() } else { None }
+    }
+
+    /// The root of `bundle` if it may be believed after this one, on condition that it signed what brings the bundle: a successor; or
+    /// this root itself, which says which one it follows.
+    pub(crate) fn after(&self, bundle: &[u8], verifier: &dyn Verifier) -> Option<Self> {
         if bundle == self.bundle() {
             return Some(self.clone());
         }
-        let (root, rest) = Envelope::split(bundle)?;
-        let (former, _) = Envelope::split(rest)?;
-        let is_successor = *former == *self.der || planted!(AnySuccessor);
-        let is_this = *root == *self.der && self.former.is_none();
-        if is_successor || is_this { Self::from_bundle(bundle, verifier).ok() } else { None }
+        let is_this =
+            self.former.is_none() && Envelope::split(bundle).is_some_and(|(root, _)| *root == *self.der);
+        let tells = || if is_this { Self::from_bundle(bundle, verifier).ok() } else { None };
+        self.successor(bundle, verifier).or_else(tells)
     }
 }

@@ -228,7 +228,7 @@ fn whatever_is_not_the_profile_of_a_member_is_refused() {
     ] {
         assert!(matches!(uri_is(&text), Err(CertificateError::Profile(_))), "{text}");
     }
-    assert_eq!(uri_is(&member_uri(&NetworkId([2; 32]), &ID)), Err(CertificateError::OtherRoot));
+    assert_eq!(uri_is(&member_uri(&NetworkId([2; 32]), &ID)), Err(CertificateError::OtherNetwork));
     assert_eq!(parse(&Fields { issuer: "ifrit 2", ..member() }), Err(CertificateError::OtherRoot));
 }
 
@@ -361,8 +361,7 @@ fn r14_a_root_that_follows_another_believes_certificates_of_both_the_former_s_un
 
 #[test]
 fn r14_no_root_follows_another_without_its_signature_for_name_and_key() {
-    let (root, former, cross) =
-        (later_fields().signed(4), root_fields().signed(1), cross_fields().signed(1));
+    let (root, former, cross) = (later_fields().signed(4), root_fields().signed(1), cross_fields().signed(1));
     assert!(bundle(&root, &former, &cross).is_ok());
     let cross_with = |change: &dyn Fn(&mut Fields), by| {
         let mut fields = cross_fields();
@@ -395,10 +394,7 @@ fn r14_no_root_follows_another_without_its_signature_for_name_and_key() {
     assert!(matches!(bundle(&former, &former, &cross), Err(CertificateError::Profile(_))), "itself");
     assert_eq!(bundle(&root, &former, b""), Err(CertificateError::Malformed));
     assert!(bundle(&root, &former, &[&cross[..], &cross].concat()).is_err(), "something behind it");
-    assert_eq!(
-        bundle(&[0x30; crate::limits::BUNDLE_MAX], &former, &cross),
-        Err(CertificateError::Malformed)
-    );
+    assert_eq!(bundle(&[0x30; crate::limits::BUNDLE_MAX], &former, &cross), Err(CertificateError::Malformed));
 }
 
 #[test]
@@ -406,17 +402,19 @@ fn r14_whoever_believes_a_root_believes_its_successor_and_no_other() {
     let (old, new) = (root(), later());
     let alone = Root::parse(&later_fields().signed(4), &P256Verifier).expect("a root");
     let bundle = new.bundle();
-    assert_eq!(old.succeeded_by(&bundle, &P256Verifier).as_ref(), Some(&new));
-    assert_eq!(alone.succeeded_by(&bundle, &P256Verifier).as_ref(), Some(&new), "it tells whom it followed");
-    assert_eq!(new.succeeded_by(&bundle, &P256Verifier).as_ref(), Some(&new));
+    assert_eq!(old.after(&bundle, &P256Verifier).as_ref(), Some(&new));
+    assert_eq!(old.successor(&bundle, &P256Verifier).as_ref(), Some(&new));
+    assert_eq!(alone.successor(&bundle, &P256Verifier), None, "unless it signs what brings it");
+    assert_eq!(alone.after(&bundle, &P256Verifier).as_ref(), Some(&new), "it tells whom it followed");
+    assert_eq!(new.after(&bundle, &P256Verifier).as_ref(), Some(&new));
     // A former root that somebody else made, for a genuine one that is known with another.
     let thief = Fields { key: spki(&signer(6).public_key()), ..root_fields() };
     let theirs = [&later_fields().signed(4)[..], &thief.signed(6), &cross_fields().signed(6)].concat();
     assert!(Root::from_bundle(&theirs, &P256Verifier).is_ok(), "it proves itself, and that is nothing");
-    assert_eq!(new.succeeded_by(&theirs, &P256Verifier), None);
-    assert_eq!(old.succeeded_by(&theirs, &P256Verifier), None);
-    assert_eq!(new.succeeded_by(&old.bundle(), &P256Verifier), None, "nor does it go back");
-    assert_eq!(old.succeeded_by(&old.bundle(), &P256Verifier).as_ref(), Some(&old));
+    assert_eq!(new.after(&theirs, &P256Verifier), None);
+    assert_eq!(old.after(&theirs, &P256Verifier), None);
+    assert_eq!(new.after(&old.bundle(), &P256Verifier), None, "nor does it go back");
+    assert_eq!(old.after(&old.bundle(), &P256Verifier).as_ref(), Some(&old));
 }
 
 #[test]
@@ -507,7 +505,7 @@ proptest! {
         let alone = later_fields().signed(4);
         let good = bytes == whole || bytes == alone;
         prop_assert_eq!(Root::from_bundle(&bytes, &P256Verifier).is_ok(), good);
-        prop_assert_eq!(root().succeeded_by(&bytes, &P256Verifier).is_some(), bytes == whole);
+        prop_assert_eq!(root().after(&bytes, &P256Verifier).is_some(), bytes == whole);
     }
 
     #[test]

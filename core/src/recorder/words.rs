@@ -40,6 +40,9 @@ fn command(command: &Command) -> String {
         Command::SetCertificate(der) => format!("to set a certificate of {} bytes", der.len()),
         Command::SetSeeds(seeds) => format!("to take {seeds} seeds"),
         Command::SetRevocations(list) => format!("to take a revocation list of {} bytes", list.len()),
+        Command::SetRoot(bundle) => {
+            format!("to believe another root, of {} bytes with its proof", bundle.len())
+        }
         Command::SpeakMinor(minor) => format!("to speak minor version {minor}"),
     }
 }

@@ -1,13 +1,18 @@
 //! Against the CA's service on a socket, hosted by the smallest possible server.
 
 use super::*;
-use crate::ca::{Ca, ROOT_VALIDITY, Service, server_config};
+use crate::{
+    ca::{Ca, ROOT_VALIDITY, Service, server_config},
+    identity::{ROOT_FILE, root_pem},
+};
 use ifrit_core::{
+    certificate::Root,
     params::Wish,
     time::{Mono, Now},
 };
 use rustls::{ServerConnection, StreamOwned};
 use std::{
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
@@ -29,15 +34,16 @@ impl Host {
     fn start() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let ca = Ca::init(dir.path(), &Wish::default(), NOW).expect("it is made");
-        let config = Arc::new(server_config(&ca.authority()).expect("rustls takes it"));
         let service = Arc::new(Service::new(Arc::new(ca)));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("bound").to_string();
         let shared = service.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (service, config) = (shared.clone(), config.clone());
-                thread::spawn(move || serve(stream, &service, config));
+                let service = shared.clone();
+                // As the CA is now: its root may have been followed by another.
+                let config = server_config(&service.ca().authority()).expect("rustls takes it");
+                thread::spawn(move || serve(stream, &service, Arc::new(config)));
             }
         });
         Self { _dir: dir, service, addr }
@@ -230,4 +236,53 @@ fn r14_revoked_members_are_not_renewed_and_the_list_is_there_for_all() {
     assert!(matches!(error, EnrolError::Revoked), "{error}");
     let stranger = revocations(&host.addr, &[1; 32], NOW).expect_err("not the CA asked for");
     assert!(matches!(stranger, EnrolError::WrongFingerprint { .. }), "{stranger}");
+}
+
+#[test]
+fn r14_whoever_knows_the_former_root_renews_and_enrols_under_the_next() {
+    let host = Host::start();
+    let ca = host.service.ca();
+    let (old_invite, old_root) = (host.invite(3), ca.root());
+    let (dir, mut store) = newcomer();
+    let identity = enrol(&old_invite.to_string(), &mut store, &[], NOW).expect("it enrols");
+    let rotated = ca.rotate(HOUR, NOW).expect("the first time");
+    assert!(rotated.root == ca.root() && rotated.root.answers_to(&old_root.fingerprint));
+    assert_eq!(rotated.until, NOW + HOUR);
+
+    // Both pin the root that they know.
+    let list = revocations(&host.addr, &old_root.fingerprint, NOW).expect("it is told");
+    assert_eq!(list.as_deref(), Some(rotated.list.signed().bytes()));
+    let renewed = renew(&host.addr, &identity, NOW).expect("at once").identity;
+    assert_eq!((renewed.id(), &renewed.root), (identity.id(), &ca.root()));
+    assert!(!renewed.certificate.is_of_former() && renewed.certificate.not_after > NOW + HOUR);
+    let again = renew(&host.addr, &renewed, NOW).expect("with the root that it knows now").identity;
+    assert_eq!(again.certificate, renewed.certificate, "nothing new");
+    let late = request(&old_invite, &generate_key(), None, NOW).expect("an invite of before").identity;
+    assert!(late.root == ca.root() && !late.certificate.is_of_former());
+    // Who lost the answer asks again, and takes no second use.
+    let lost = request(&old_invite, &identity.signer, None, NOW).expect("the same key").identity;
+    assert_eq!((lost.id(), lost.certificate.is_of_former()), (identity.id(), false));
+    assert_eq!(ca.invites(0, 9, NOW).expect("it reads")[0].left, 1);
+    let new_invite = host.invite(1);
+    assert_eq!(new_invite.fingerprint, ca.root().fingerprint);
+    request(&new_invite, &generate_key(), None, NOW).expect("an invite of now");
+
+    // What it has on disk fits, whichever of the two came there first.
+    let pems = |root: &Root| fs::write(dir.path().join(ROOT_FILE), root_pem(root)).expect("writable");
+    pems(&renewed.root);
+    let held = Identity::load(dir.path()).expect("the old certificate, under the new root");
+    assert!(held.certificate.is_of_former() && held.certificate.not_after == NOW + HOUR);
+    renewed.save(dir.path()).expect("writable");
+    assert_eq!(Identity::load(dir.path()).expect("both new").root, ca.root());
+    pems(&old_root);
+    assert!(matches!(Identity::load(dir.path()), Err(IdentityError::Certificate(_))), "not the other way");
+}
+
+#[test]
+fn r14_a_thief_s_ca_is_not_believed_to_follow() {
+    let (host, thief) = (Host::start(), Host::start());
+    let identity = request(&host.invite(1), &generate_key(), None, NOW).expect("it enrols").identity;
+    thief.service.ca().rotate(HOUR, NOW).expect("the first time");
+    let error = renew(&thief.addr, &identity, NOW).expect_err("another CA");
+    assert!(matches!(error, EnrolError::WrongFingerprint { .. }), "{error}");
 }

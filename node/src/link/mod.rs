@@ -165,6 +165,11 @@ impl Links {
         self.set_certificate(certificate)
     }
 
+    /// A root that follows the one believed, as a peer has shown: to be told to the core before that peer's link is.
+    pub(crate) fn learnt_root(&self) -> Option<Root> {
+        self.setup.tls.learnt()
+    }
+
     /// Takes a UDP datagram. Nothing in it can harm.
     pub(crate) fn datagram(
         &mut self,

@@ -1,7 +1,11 @@
 //! TLS 1.3 both ways: what is offered, and who is believed.
+//!
+//! A member is shown as its certificate alone. While the network's root follows another one, one of the new root shows behind it the
+//! cross certificate and that root: whoever was away and knows only the old one learns the new one from them, without the CA.
 
+use crate::crypto::RingVerifier;
 use ifrit_core::{
-    certificate::{Certificate, Root},
+    certificate::{Certificate, CertificateError as NotOurs, Root},
     id::MemberId,
     time::Wall,
 };
@@ -23,7 +27,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, TrustAnchor, UnixTime};
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -85,17 +89,36 @@ impl Tls {
 
     /// Whose certificate this is.
     pub(super) fn id_of(&self, certificate: &[u8]) -> Option<MemberId> {
-        Some(Certificate::parse(certificate, &self.checker.root).ok()?.id)
+        let parse = |root: &Root| Certificate::parse(certificate, root).ok().map(|leaf| leaf.id);
+        parse(&self.checker.believed.root).or_else(|| parse(&self.learnt()?))
     }
 
-    /// For dialling: the leaf alone, no SNI, nothing resumed (resumption would skip the certificate checks).
+    /// A root that follows the one believed, as a peer has shown.
+    pub(super) fn learnt(&self) -> Option<Root> {
+        self.checker.learnt.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What to show.
+    fn chain(&self, certificate: &[u8]) -> Vec<CertificateDer<'static>> {
+        let root = &self.checker.believed.root;
+        let leaf = Certificate::parse(certificate, root);
+        let mut chain = vec![owned(certificate)];
+        if let Some(former) = root.former().filter(|_| leaf.is_ok_and(|leaf| !leaf.is_of_former()))
+            && former.until + allowance(root) >= self.clock.get()
+        {
+            chain.extend([owned(former.cross()), owned(root.der())]);
+        }
+        chain
+    }
+
+    /// For dialling: no SNI, nothing resumed (resumption would skip the certificate checks).
     pub(super) fn client(&self, certificate: &[u8]) -> Result<QuicClientConfig, Error> {
         let builder = ClientConfig::builder_with_details(self.provider.clone(), self.clock.clone());
         let mut config = builder
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .dangerous()
             .with_custom_certificate_verifier(self.checker.clone())
-            .with_client_auth_cert(vec![owned(certificate)], self.key.clone_key())?;
+            .with_client_auth_cert(self.chain(certificate), self.key.clone_key())?;
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.enable_sni = false;
         config.resumption = Resumption::disabled();
@@ -108,7 +131,7 @@ impl Tls {
         let mut config = builder
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(self.checker.clone())
-            .with_single_cert(vec![owned(certificate)], self.key.clone_key())?;
+            .with_single_cert(self.chain(certificate), self.key.clone_key())?;
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -130,12 +153,28 @@ pub(crate) fn provider() -> CryptoProvider {
     }
 }
 
-/// Checks a peer's certificate: one leaf of this network's root, in its time, of the expected member.
+/// A root as webpki wants it.
 #[derive(Debug)]
-struct Checker {
+struct Believed {
     root: Root,
     /// The root, and the former one while there is one. Which issued a certificate, its issuer's name says.
     anchors: Vec<TrustAnchor<'static>>,
+}
+
+impl Believed {
+    fn new(root: Root) -> Result<Self, Error> {
+        let former = root.former().map(|former| &former.root);
+        let anchors = [Some(&root), former].into_iter().flatten().map(anchor).collect::<Result<_, _>>()?;
+        Ok(Self { root, anchors })
+    }
+}
+
+/// Checks a peer's certificate: a leaf of this network's root, in its time, of the expected member.
+#[derive(Debug)]
+struct Checker {
+    believed: Believed,
+    /// A root that follows it, by which a peer's certificate held.
+    learnt: Mutex<Option<Root>>,
     me: MemberId,
     clock: Arc<WallClock>,
     provider: Arc<CryptoProvider>,
@@ -148,9 +187,7 @@ impl Checker {
         clock: Arc<WallClock>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
-        let former = root.former().map(|former| &former.root);
-        let anchors = [Some(&root), former].into_iter().flatten().map(anchor).collect::<Result<_, _>>()?;
-        Ok(Self { root, anchors, me, clock, provider })
+        Ok(Self { believed: Believed::new(root)?, learnt: Mutex::default(), me, clock, provider })
     }
 
     /// Cheap checks first, the signature last.
@@ -160,19 +197,42 @@ impl Checker {
         chain: &[CertificateDer<'_>],
         usage: KeyUsage,
     ) -> Result<MemberId, Error> {
-        if !chain.is_empty() {
-            return Err(refused("the chain is more than a leaf"));
+        if !matches!(chain, [] | [_, _]) {
+            return Err(refused(
+                "the chain is neither a leaf alone nor one with the root that follows another",
+            ));
         }
-        let certificate =
-            Certificate::parse(leaf, &self.root).map_err(|error| refused(&error.to_string()))?;
+        match (Certificate::parse(leaf, &self.believed.root), chain) {
+            (Ok(certificate), _) => self.check_by(&self.believed, leaf, &certificate, usage),
+            (Err(NotOurs::OtherRoot), [cross, root]) => {
+                let ours = &self.believed.root;
+                let next = ours.successor(&[root, ours.der(), cross].concat(), &RingVerifier);
+                let next = Believed::new(next.ok_or_else(|| refused(&NotOurs::OtherRoot.to_string()))?)?;
+                let certificate = Certificate::parse(leaf, &next.root);
+                let certificate = certificate.map_err(|error| refused(&error.to_string()))?;
+                let id = self.check_by(&next, leaf, &certificate, usage)?;
+                *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) = Some(next.root);
+                Ok(id)
+            }
+            (Err(error), _) => Err(refused(&error.to_string())),
+        }
+    }
+
+    fn check_by(
+        &self,
+        believed: &Believed,
+        leaf: &CertificateDer<'_>,
+        certificate: &Certificate,
+        usage: KeyUsage,
+    ) -> Result<MemberId, Error> {
         if certificate.id == self.me {
             return Err(refused("this is my own certificate"));
         }
-        let time = self.time_within(&certificate)?;
+        let time = self.time_within(certificate)?;
         let leaf = EndEntityCert::try_from(leaf).map_err(|error| refused(&error.to_string()))?;
         leaf.verify_for_usage(
             &[webpki::ring::ECDSA_P256_SHA256],
-            &self.anchors,
+            &believed.anchors,
             &[],
             time,
             usage,
@@ -187,8 +247,7 @@ impl Checker {
     /// for wrong clocks, of which webpki knows nothing.
     fn time_within(&self, certificate: &Certificate) -> Result<UnixTime, Error> {
         let now = self.clock.get();
-        let allowance = Duration::from_secs(u64::from(self.root.params.allowance_s));
-        if !certificate.is_current(now, allowance) {
+        if !certificate.is_current(now, allowance(&self.believed.root)) {
             let ended = now > certificate.not_after;
             let why = if ended { CertificateError::Expired } else { CertificateError::NotValidYet };
             return Err(Error::InvalidCertificate(why));
@@ -204,6 +263,10 @@ impl Checker {
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
     }
+}
+
+fn allowance(root: &Root) -> Duration {
+    Duration::from_secs(u64::from(root.params.allowance_s))
 }
 
 fn anchor(root: &Root) -> Result<TrustAnchor<'static>, Error> {

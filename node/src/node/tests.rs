@@ -1,9 +1,12 @@
 //! Whole nodes, with the real core, real TLS and a network in virtual time.
 
+mod succession;
+
 use super::*;
 use crate::{
     app::{Failure, RequestError},
     ca::Authority,
+    identity::Identity,
     limits::Limits,
     link::tests::world::{START, addr, authority, id, identity},
 };
@@ -31,6 +34,8 @@ pub(crate) struct World {
     pub(crate) told: BTreeMap<u8, Vec<NodeEvent>>,
     /// What the disks hold.
     disks: BTreeMap<u8, Stored>,
+    /// The bundles of roots there.
+    roots: BTreeMap<u8, Vec<u8>>,
     wire: BTreeMap<(Mono, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
     timers: BTreeMap<u8, Mono>,
     sent: u64,
@@ -52,6 +57,7 @@ impl World {
             nodes: BTreeMap::new(),
             told: BTreeMap::new(),
             disks: BTreeMap::new(),
+            roots: BTreeMap::new(),
             wire: BTreeMap::new(),
             timers: BTreeMap::new(),
             sent: 0,
@@ -65,8 +71,12 @@ impl World {
     }
 
     fn start(&mut self, n: u8, seeds: &[u8]) {
+        self.start_as(identity(&self.authority, n), n, seeds);
+    }
+
+    fn start_as(&mut self, identity: Identity, n: u8, seeds: &[u8]) {
         let config = NodeConfig {
-            identity: identity(&self.authority, n),
+            identity,
             addrs: vec![addr(n)],
             tags: vec![n],
             seeds: seeds.iter().map(|&seed| seed_name(seed)).collect(),
@@ -132,7 +142,8 @@ impl World {
                     match what {
                         Save::EpochCeiling(ceiling) => disk.epoch_ceiling = ceiling,
                         Save::Records(records) => disk.records = records,
-                        Save::Certificate(_) | Save::Root(_) => {}
+                        Save::Certificate(_) => {}
+                        Save::Root(bundle) => _ = self.roots.insert(n, bundle),
                     }
                     node.handle(now, Input::Persisted { seq }).expect("never refused");
                 }

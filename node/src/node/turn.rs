@@ -151,7 +151,10 @@ impl Node {
             return Ok(());
         }
         let event = match event {
-            LinkEvent::Up { member, certificate } => Event::LinkUp { member: *member, certificate },
+            LinkEvent::Up { member, certificate } => {
+                self.tell_root(now)?;
+                Event::LinkUp { member: *member, certificate }
+            }
             LinkEvent::Down { member } => Event::LinkDown { member: *member },
             LinkEvent::SeedUp { seed, member } => return self.seed_up(now, *seed, *member),
             LinkEvent::SeedDown { seed } => return self.seed_down(now, *seed),
@@ -168,6 +171,19 @@ impl Node {
             | LinkEvent::Gone { .. } => return Ok(()),
         };
         self.core(now, event)
+    }
+
+    /// Tells the core of a root that a peer has shown, unless it knows.
+    fn tell_root(&mut self, now: Now) -> Result<(), Refused> {
+        let Some(root) = self.links.learnt_root() else { return Ok(()) };
+        if root == *self.member.view().root() {
+            return Ok(());
+        }
+        match self.core(now, Event::Command(Command::SetRoot(root.bundle()))) {
+            Err(Refused::Backpressure) => Err(Refused::Backpressure),
+            // It has heard of yet another one, or it is leaving.
+            _ => Ok(()),
+        }
     }
 
     /// Whether an event is about a link that the core has hung up already. The link's end, or a new one, ends that.

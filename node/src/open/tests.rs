@@ -119,7 +119,8 @@ fn r14_nobody_can_be_revoked() {
     };
     let now = Now { mono: Mono(0), wall: NOW };
     let member = Member::new(config, one.local(), Stored::default(), Seed([1; 32]), now);
-    let fields = Fields { sequence: 1, entries: vec![Entry { id: two.id(), until: NOW }], succession: vec![] };
+    let fields =
+        Fields { sequence: 1, entries: vec![Entry { id: two.id(), until: NOW }], succession: vec![] };
     let list = fields.sign(&root.params, &mut open_signer(&root.params.id)).expect("a list");
     let command = Command::SetRevocations(list.signed().bytes().to_vec());
     let refused = member.expect("it can be made").handle(now, Event::Command(command));

@@ -9,8 +9,8 @@ mod liars;
 mod notes;
 mod partition;
 mod revoked;
-mod succession;
 mod rings;
+mod succession;
 
 use ifrit_sim::{Setup, World};
 use std::time::Duration;

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     ca::{Holds, INVITE_MEMORY, InviteState, generate_csr, invite_id},
+    identity::{ROOT_FILE, load_root},
     invite::Invite,
 };
 use ifrit_core::{crypto::Signer, params::Params};
@@ -311,4 +312,66 @@ fn r14_a_clock_that_was_set_back_repeats_no_sequence() {
     let [first, second] = [member(), member()];
     let first = ca.revoke(&first, "", NOW + HOUR).expect("a member").sequence();
     assert_eq!(ca.revoke(&second, "", NOW).expect("a member").sequence(), first + 1);
+}
+
+#[test]
+fn r14_another_root_follows_once_at_a_time_and_survives_a_restart() {
+    let (dir, ca) = temporary();
+    let (invite, old) = (invite(&ca, 9), ca.root());
+    let member = |ca: &Ca| enrol(ca, &invite, &generate_key(), NOW).expect("it holds").certificate;
+    let (first, second) = (member(&ca), member(&ca));
+    let id = parse(&ca, &first).id;
+    assert!(matches!(ca.rotate(Duration::from_secs(9), NOW), Err(CaError::ShortOverlap)));
+    assert_eq!(ca.root(), old, "nothing has changed");
+    let revoked = ca.revoke(&parse(&ca, &second).id, "", NOW).expect("a member");
+    let rotated = ca.rotate(HOUR, NOW).expect("the first time");
+    let root = ca.root();
+    assert_eq!((root.params, root.generation), (old.params, 2));
+    assert!(root.key != old.key && rotated.list.sequence() > revoked.sequence());
+    assert!(rotated.list.signed().verify(&P256Verifier, &root.key));
+    assert_eq!(rotated.list.entries().len(), 1, "and it still says who is revoked");
+    assert_eq!(rotated.list.succession(), root.bundle());
+    let both = Duration::from_secs(u64::from(old.params.allowance_s)) * 2;
+    assert!(matches!(ca.rotate(HOUR, NOW + HOUR + both), Err(CaError::Rotating(_))));
+    drop(ca);
+
+    std::fs::remove_file(dir.path().join(ROOT_FILE)).expect("it was there");
+    let ca = Ca::open(dir.path()).expect("it opens");
+    assert_eq!(ca.root(), root);
+    assert_eq!(load_root(&dir.path().join(ROOT_FILE)).expect("it was written anew"), root);
+    assert_eq!(ca.revocations().expect("it reads"), Some(rotated.list));
+    assert_eq!(ca.log(None, 1).expect("it reads")[0].what, "rotate");
+    let rows = ca.certificates(0, 9, NOW).expect("it reads");
+    assert!(rows.iter().all(|row| row.former && row.not_after_ms == (NOW + HOUR).0), "{rows:?}");
+    let late = ca.certificates(0, 1, NOW + HOUR * 2).expect("it reads");
+    assert_eq!(late[0].state, Holds::Expired, "whatever the certificate says");
+
+    // Within the overlap all is renewed, as often as asked; after it nobody of the former root is.
+    let key = generate_key();
+    let mine = ca.issue(&key.public_key(), NOW).expect("it issues").certificate;
+    assert!(!parse(&ca, &mine).is_of_former());
+    let end = NOW + HOUR + both + HOUR;
+    let later = ca.rotate(HOUR, end).expect("the overlap is over");
+    assert_eq!(later.root.generation, 3);
+    assert_eq!(Certificate::parse(&first, &ca.root()), Err(CertificateError::OtherRoot));
+    let rows = ca.certificates(0, 9, end).expect("it reads");
+    let states: Vec<_> = rows.iter().map(|row| (row.state, row.former)).collect();
+    assert_eq!(states, [(Holds::Expired, true), (Holds::Revoked, true), (Holds::Current, true)]);
+    let list = ca.revoke(&id, "", end).expect("it was a member");
+    assert_eq!(list.succession(), ca.root().bundle());
+    let quiet = ca.revoke(&parse(&ca, &mine).id, "", end + HOUR * 3).expect("a member");
+    assert!(quiet.succession().is_empty(), "everybody knows by now");
+}
+
+#[test]
+fn r14_a_former_root_is_renewed_until_its_end_and_no_longer() {
+    let (_dir, ca) = temporary();
+    let (invite, key) = (invite(&ca, 1), generate_key());
+    let old = enrol(&ca, &invite, &key, NOW).expect("it holds").certificate;
+    ca.rotate(HOUR, NOW).expect("the first time");
+    let allowance = Duration::from_secs(u64::from(ca.root().params.allowance_s));
+    let late = ca.renew(&old, &generate_csr(&key), "", NOW + HOUR + allowance * 2);
+    assert!(matches!(late, Err(Refusal::NotRenewable)), "{late:?}");
+    let new = ca.renew(&old, &generate_csr(&key), "", NOW + HOUR).expect("in time").certificate;
+    assert!(!parse(&ca, &new).is_of_former() && parse(&ca, &new).id == parse(&ca, &old).id);
 }

@@ -50,7 +50,7 @@ fn signer(n: u8) -> P256Signer {
 pub(crate) fn identity_until(authority: &Authority, n: u8, until: Wall) -> Identity {
     let signer = signer(n);
     let certificate = authority.issue(&signer.public_key(), id(n), START, until, u64::from(n) + 2);
-    Identity::new(authority.root().der(), &certificate, signer).expect("own certificate")
+    Identity::new(&authority.root().bundle(), &certificate, signer).expect("own certificate")
 }
 
 pub(crate) fn addr(n: u8) -> SocketAddr {
