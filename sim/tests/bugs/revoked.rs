@@ -6,13 +6,17 @@ use crate::{
 };
 use ifrit_core::{
     action::Notice,
+    crypto::P256Signer,
     event::{Command, Lane},
+    params::Wish,
     planted::Bug,
-    revocation::Revocations,
+    revocation::{Fields, Revocations},
     view::State,
 };
+use ifrit_node::ca::Authority;
 use ifrit_sim::{
-    World,
+    Setup, World,
+    network::Crypto,
     wire::{Bundle, revocations},
 };
 
@@ -20,6 +24,7 @@ use ifrit_sim::{
 pub(crate) const SCRIPTS: &[(Bug, &str, Script)] = &[
     (Bug::ForgedList, "forged_and_older_lists", forged_and_older_lists),
     (Bug::OlderList, "forged_and_older_lists", forged_and_older_lists),
+    (Bug::AnySuccessor, "usurped", usurped),
     (Bug::RevokedHeard, "heard_no_more", heard_no_more),
 ];
 
@@ -53,6 +58,30 @@ fn forged_and_older_lists() -> Result<(), String> {
     // Its peers soon tell it of the newer one again.
     let revoked = Notice::Revoked { member: world.id(5) };
     check(!world.observed().iter().any(|seen| seen.notice == revoked), "an older list counts")
+}
+
+/// R14: a root follows if the one believed signed for it, not if any other of the same name did.
+fn usurped() -> Result<(), String> {
+    // A stranger's key signs nothing in the ideal scheme.
+    let mut world = World::converged(Setup { crypto: Crypto::Real, ..Setup::new(12, 1).rings(7) });
+    let thief = usurper(&world);
+    let fields = Fields { sequence: 9, entries: Vec::new(), succession: thief.root().bundle() };
+    let list = fields.sign(world.network().params(), &mut thief.key().clone()).ok_or("a list")?;
+    let peer = world.linked(4)[0];
+    world.inject_frame(peer, 4, Lane::Urgent, &revocations(&list));
+    world.run_for(s(2));
+    check(world.member(4).view().root() == world.network().root(), "a stranger's root is believed")
+}
+
+/// A CA of the same network and names, for whose root the network's did not sign.
+fn usurper(world: &World) -> Authority {
+    let root = world.network().root();
+    let key = |n| P256Signer::from_scalar(&[n; 32]).expect("in range");
+    let wish = Wish { rings: Some(root.params.rings), members: root.params.members, ..Wish::default() };
+    let own = Authority::create(key(9), root.params.id, &wish, root.not_before, root.not_after);
+    let own = own.expect("the network's own wish");
+    assert_eq!(own.root().params, root.params);
+    own.succeed(key(8), root.not_before, root.not_after, root.not_after).expect("its dates are in order")
 }
 
 /// R14: what a revoked member says is not looked at, whoever shows it.

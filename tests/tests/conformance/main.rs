@@ -95,6 +95,7 @@ on_both_drivers![
     streams::a_stream_does_not_keep_its_member_running,
     streams::a_service_is_its_methods_and_refuses_the_rest,
     renewal::r14_members_renew_by_themselves_and_a_stream_goes_on,
+    renewal::r14_another_root_follows_and_a_stream_goes_on,
     renewal::r14_revoked_is_out_everywhere_and_stays_out,
     record::a_recorded_run_replays_record_by_record,
     record::a_record_overwrites_nothing,

@@ -6,6 +6,7 @@ use crate::{
 };
 use ifrit_core::{
     action::Notice,
+    certificate::Certificate,
     event::Refused,
     time::{Mono, Now},
     view::State,
@@ -39,14 +40,15 @@ impl Host {
         let dir = tempfile::tempdir().expect("a directory");
         let ca = Arc::new(Ca::init(dir.path(), &wish(), wall()).expect("a CA"));
         ca.set_lifetime(LIFETIME).expect("it writes");
-        let config = Arc::new(server_config(&ca.authority()).expect("rustls takes it"));
         let service = Arc::new(Service::new(ca.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("bound").to_string();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (service, config) = (service.clone(), config.clone());
-                thread::spawn(move || serve(stream, &service, config));
+                let service = service.clone();
+                // As the CA is now: its root may have been followed by another.
+                let config = server_config(&service.ca().authority()).expect("rustls takes it");
+                thread::spawn(move || serve(stream, &service, Arc::new(config)));
             }
         });
         Self { _dir: dir, ca, addr }
@@ -128,6 +130,49 @@ pub(crate) async fn r14_members_renew_by_themselves_and_a_stream_goes_on<D: Driv
     }
     assert_eq!((one.id(), two.id()), (first, second));
     for member in [one, two] {
+        member.stop().await.expect("it ran until now");
+    }
+}
+
+pub(crate) async fn r14_another_root_follows_and_a_stream_goes_on<D: Driver>() {
+    let (host, dirs) = (Host::start(), [(); 3].map(|()| tempfile::tempdir().expect("a directory")));
+    let invite = host.invite();
+    let one = D::builder().data_dir(dirs[0].path()).invite(host.invite()).start().await.expect("enrolled");
+    let two = D::builder().data_dir(dirs[1].path()).invite(host.invite()).on_stream(echo);
+    let two = two.seed_addr(one.local_addr()).start().await.expect("enrolled");
+    let second = two.id();
+    let sees = move |view: ifrit_core::view::View<'_>| state_of(&view, &second) == Some(State::Live);
+    D::within("they meet", one.wait_for(sees)).await.expect("it runs");
+    let mut stream = D::within("a stream", one.open_stream(second)).await.expect("it is there");
+    let mut events = one.events();
+    let rotated = host.ca.rotate(Duration::from_secs(3600), wall()).expect("the first time");
+    one.set_revocations(rotated.list.signed().bytes().to_vec()).await.expect("the CA's");
+    for member in [&one, &two] {
+        let root = rotated.root.clone();
+        // Certificates last so short here that they are renewed anyhow, from now on by the new root.
+        let done = move |view: ifrit_core::view::View<'_>| {
+            let of_new = |id| {
+                let der = view.certificate(&id)?;
+                Some(!Certificate::parse(der, &root).ok()?.is_of_former())
+            };
+            *view.root() == root && view.members().all(|member| of_new(member.id) == Some(true))
+        };
+        D::within("new certificates of both", member.wait_for(done)).await.expect("it runs");
+    }
+    let third = D::builder().data_dir(dirs[2].path()).invite(invite).seed_addr(two.local_addr());
+    let third = third.start().await.expect("an invite of before");
+    D::within("it joins", third.wait_for(|view| view.live() == 3)).await.expect("it runs");
+    stream.send(b"still there".to_vec()).await.expect("the stream of before");
+    assert_eq!(D::within("an echo", stream.recv()).await.expect("it goes on"), Some(b"still there".to_vec()));
+    two.stop().await.expect("it ran until now");
+    let two = D::builder().data_dir(dirs[1].path()).seed_addr(one.local_addr());
+    let two = two.start().await.expect("root and certificate on its disk fit");
+    D::within("it is back", two.wait_for(|view| view.live() == 3)).await.expect("it runs");
+    let down = std::iter::from_fn(|| events.try_next());
+    let down =
+        down.filter(|event| matches!(event, Event::Notice(Notice::Expired { .. } | Notice::Revoked { .. })));
+    assert_eq!(down.count(), 0);
+    for member in [one, two, third] {
         member.stop().await.expect("it ran until now");
     }
 }
