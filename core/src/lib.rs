@@ -73,7 +73,7 @@
 //! | R11 | fairness between links | [`records`], [`links`] | sim: `r11_a_silent_member_does_not_slow_its_neighbours` |
 //! | R12 | how often notes are forwarded, how often members are dialled | [`waiting`], [`own`], [`links`] | sim: `r12_of_two_notes_with_one_epoch_all_keep_the_lower_hash` |
 //! | R13 | anti-entropy: the trie and its walks | [`trie`], [`walk`], [`links`] | trie: `trie_difference_of_d_records_costs_d_log_n_bytes`; sim: `heal_after_halves_at_several_sizes` |
-//! | R14 | renewed certificates, revocation | [`certificate`], [`records`], [`revocation`], [`revoked`] | certificate: `r14_the_later_not_before_counts_then_the_lower_hash`; sim: `r14_an_older_certificate_shown_again_changes_nothing`, `r14_revoked_is_out_everywhere_at_once_and_nobody_else_is` |
+//! | R14 | renewed certificates, revocation | [`certificate`], [`records`], [`revocation`], [`revoked`] | certificate: `r14_the_later_not_before_counts_then_the_lower_hash`; sim: `r14_an_older_certificate_shown_again_changes_nothing`, `r14_revoked_is_out_everywhere_at_once_and_nobody_else_is`, `r14_another_root_is_believed_everywhere_at_once_and_nobody_is_interrupted` |
 //! | R15 | epochs never repeat | [`own`] | sim: `r15_a_restart_with_an_old_disk_comes_back_with_a_higher_epoch`, `r15_a_foreign_note_is_jumped_above` |
 //! | R16 | when a member is joined | [`contact`] | sim: `r16_a_hundred_join_through_one`, `r16_joining_works_under_loss` |
 //! | R17 | the promise and its limits | [`params`] (the number of rings) | params: `rings_follow_the_design_s_examples`; sim: `r5_five_that_crash_at_once_go_down_everywhere` |
