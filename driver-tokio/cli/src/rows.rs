@@ -307,7 +307,7 @@ impl From<&Notice> for EventRow {
             Notice::Expired { member } => Self::of("expired", Some(*member)),
             Notice::Revoked { member } => Self::of("revoked", Some(*member))
                 .detail("the CA has revoked it: it is out for good"),
-            Notice::Succeeded { until } => Self::of("succeeded", None).detail(&format!(
+            Notice::Succeeded { until } => Self::of("succeeded", None).detail(format!(
                 "another root has followed the network's; certificates of the former one hold until {} at most",
                 when(until.0)
             )),
