@@ -52,7 +52,7 @@ pub struct Store {
     is_ceiling_written: bool,
     loaded: Loaded,
     /// Held, not read.
-    _lock: File,
+    _lock: Lock,
 }
 
 /// What an earlier run left.
@@ -326,8 +326,20 @@ impl Store {
     }
 }
 
+/// Held until dropped. It is given up by word then, for closing the file is not enough: a child that another thread is just
+/// starting has the file too, until it runs its own program.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closed in any case.
+        let _ = fs2::FileExt::unlock(&self.0);
+    }
+}
+
 /// Takes the lock and leaves this process's id in it.
-fn lock(dir: &Path) -> Result<File, StoreError> {
+fn lock(dir: &Path) -> Result<Lock, StoreError> {
     let path = dir.join("lock");
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -343,5 +355,5 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
     }
     // Only for the error message above: that it cannot be written does not matter.
     let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
-    Ok(lock)
+    Ok(Lock(lock))
 }

@@ -69,6 +69,16 @@ fn a_second_process_gets_a_clear_error() {
 
 /// Every kind of damage, at every region of the file, for every file: noticed, and the previous state used.
 #[test]
+fn a_directory_is_free_though_a_child_that_is_being_started_has_the_lock_s_file_too() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::open(dir.path()).expect("new");
+    let of_the_child = store._lock.0.try_clone().expect("a descriptor");
+    drop(store);
+    Store::open(dir.path()).expect("free");
+    drop(of_the_child);
+}
+
+#[test]
 fn damage_anywhere_is_noticed_and_the_previous_state_is_used() {
     for name in ["epoch", "records", "contacts"] {
         let dir = temporary();
