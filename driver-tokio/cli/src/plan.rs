@@ -257,6 +257,11 @@ mod tests {
         let json = plan.json();
         assert_eq!((&json["rings"], &json["tolerance"]), (&json!(23), &json!(11)));
         assert_eq!(json["liars_borne"][0], json!({ "members": 1000, "liars": 107 }));
+        // Fewer bear less: what the README says of 23 rings.
+        let borne = plan.borne();
+        [(100, 13), (50, 6), (10, 1), (7, 1), (6, 0)]
+            .iter()
+            .for_each(|few| assert!(borne.contains(few), "{borne:?}"));
         assert_eq!(json["detection_bound_ms"], json!(plan.params.detection.as_millis() as u64));
         assert!(json["expected_detection_ms"].as_u64() < json["detection_bound_ms"].as_u64());
         // What the README's table has: measured, not computed.
@@ -280,6 +285,10 @@ mod tests {
         assert_eq!(monitors(2), 1.0);
         assert!(monitors(5) > 3.0 && monitors(5) <= 4.0);
         assert!(monitors(100_000) > 30.9 && monitors(100_000) <= 31.0);
+        // Links go both ways round the rings.
+        let links = |members| plan(members, 100_000, None, Preset::Lan).expect("possible").links();
+        assert_eq!((links(1), links(2)), (0.0, 1.0));
+        assert!(links(100_000) > 61.9 && links(100_000) <= 62.0);
     }
 
     #[test]

@@ -164,6 +164,19 @@ fn a_secret_is_not_shown() {
 }
 
 #[test]
+fn a_change_is_carried_out_once_and_one_that_needs_a_restart_not_at_all() {
+    let (dir, file) = with_file("");
+    let read = || load(&["--dir", dir.path().to_str().expect("UTF-8")], &[]).expect("all is right");
+    let mut reload = Reload::new(flags::<AgentSettings>(&[]), &read().settings);
+    assert!(reload.changed(read()).1.is_empty(), "nothing has changed");
+    fs::write(&file, "name = \"one\"\nhandlers = 7\nleave_on_stop = true\n").expect("writable");
+    assert_eq!(reload.changed(read()).1, ["name", "leave_on_stop"]);
+    assert!(reload.changed(read()).1.is_empty(), "they hold already");
+    fs::write(&file, "leave_on_stop = true\n").expect("writable");
+    assert_eq!(reload.changed(read()).1, ["name"], "it has none any more");
+}
+
+#[test]
 fn sizes_spans_and_addresses_are_written_as_they_are_read() {
     use super::kinds::{Bytes, Count, HostPort, Word};
     for (text, size) in
