@@ -9,8 +9,8 @@ use crate::{
 };
 use ifrit_core::{
     action::Notice,
-    event::{Event, Lane},
-    limits::{LANE_QUEUE_MAX, SERVED_MIN},
+    event::{Event, Lane, Refused},
+    limits::{FRAME_MAX, INBOX_BYTES_MAX, LANE_QUEUE_MAX, SERVED_MIN},
     seed::Seed,
 };
 use ifrit_sim::wire::{Bundle, announce, clock, hello, records};
@@ -68,6 +68,44 @@ fn a_peer_that_never_reads_costs_a_bounded_queue() {
     victim.link(&other);
     victim.frame(&other, &want(1..=20)).expect("taken");
     assert!(victim.sent_to(&other) > 5000, "others are served");
+}
+
+/// R11: good records, more at once than can be verified, so that they wait: within bytes, however few they are.
+#[test]
+fn r11_a_peer_that_says_more_than_can_be_verified_is_held_back() {
+    // One that has not joined takes members from anybody.
+    let mut victim = Victim::told_of(1);
+    let liar = victim.liar(3);
+    victim.link(&liar);
+    let frame = |n: u32| {
+        let newcomers = (0..72).map(|m| {
+            let mut newcomer = victim.liar(100 + 72 * n + m);
+            let note = victim.note(&mut newcomer, 1);
+            Bundle::of(newcomer.id).certificate(&newcomer.certificate).note(&note)
+        });
+        records(&newcomers.collect::<Vec<_>>())
+    };
+    let frames: Vec<Vec<u8>> = (0..24).map(frame).collect();
+    let all: usize = frames.iter().map(Vec::len).sum();
+    assert!(
+        all > INBOX_BYTES_MAX + 2 * FRAME_MAX && frames.iter().all(|frame| frame.len() < FRAME_MAX),
+        "{all}"
+    );
+    let mut refused = 0;
+    for frame in &frames {
+        match victim.frame(&liar, frame) {
+            Ok(()) => {}
+            Err(Refused::Backpressure) => refused += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+        let waiting = victim.member.view().load().inbox_bytes;
+        assert!(waiting < INBOX_BYTES_MAX + FRAME_MAX, "{waiting} B wait");
+    }
+    assert!(refused > 0, "{all} B were taken at once");
+    assert!(victim.has_link(&liar), "to say much is no misbehaviour");
+    // Once there is room they are taken.
+    (0..100).for_each(|_| victim.pass(Duration::from_millis(50)));
+    victim.frame(&liar, frames.last().expect("some")).expect("room");
 }
 
 #[test]

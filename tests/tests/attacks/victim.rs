@@ -47,6 +47,18 @@ pub(crate) fn id(n: u32) -> MemberId {
 impl Victim {
     /// It knows `members` others, and has joined.
     pub(crate) fn among(members: u32) -> Self {
+        let mut victim = Self::told_of(0);
+        victim.pass(Duration::from_millis(100));
+        assert!(victim.member.view().joined(), "it was told of no contact");
+        for n in 1..=members {
+            victim.meet(n);
+        }
+        assert_eq!(victim.member.view().live() as u32, members + 1);
+        victim
+    }
+
+    /// It knows nobody, and so many contacts do not answer.
+    pub(crate) fn told_of(seeds: u16) -> Self {
         let key = P256Signer::from_scalar(&[1; 32]).expect("in range");
         let ca = Authority::create(key, NetworkId([3; 32]), &Wish::default(), START, END).expect("a network");
         let me = liar(&ca, 0);
@@ -54,7 +66,7 @@ impl Victim {
             root: ca.root().clone(),
             addrs: Vec::new(),
             tags: Vec::new(),
-            seeds: 0,
+            seeds,
             probation: Probation::default(),
             verifier: Arc::new(RingVerifier),
         };
@@ -71,12 +83,6 @@ impl Victim {
             taken: BTreeMap::new(),
         };
         victim.drain();
-        victim.pass(Duration::from_millis(100));
-        assert!(victim.member.view().joined(), "it was told of no contact");
-        for n in 1..=members {
-            victim.meet(n);
-        }
-        assert_eq!(victim.member.view().live() as u32, members + 1);
         victim
     }
 
