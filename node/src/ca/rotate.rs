@@ -55,13 +55,9 @@ impl Ca {
         let list = self.sign_list(&authority, &write, now)?;
         let root = authority.root().clone();
         let until = root.former().map_or(until, |former| former.until);
-        log(
-            &write,
-            now,
-            "rotate",
-            &format!("root {}, the former one until {}", root.generation, until.0),
-            OPERATOR,
-        )?;
+        let detail =
+            format!("root {}; both hold for {} s from now", root.generation, until.since(now).as_secs());
+        log(&write, now, "rotate", &detail, OPERATOR)?;
         {
             // Nobody asks for what signs between the two.
             let mut signs = self.authority.write().unwrap_or_else(PoisonError::into_inner);
