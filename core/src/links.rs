@@ -75,7 +75,7 @@ pub(crate) struct Link {
     charge: u32,
     charged_at: Mono,
     pub(crate) walk: Option<Walk>,
-    /// The last walk ran to its end.
+    /// The last walk ran to its end, and nothing that it showed was given up.
     pub(crate) walked: bool,
     /// Asked for when there is room, and what the peer showed.
     pub(crate) wants: VecDeque<(Want, Option<Brief>)>,

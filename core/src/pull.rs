@@ -152,6 +152,8 @@ impl Member {
             let Some(pull) = self.gossip.pulls.remove(&id) else { continue };
             if let Some(link) = self.links.get_mut(&pull.from) {
                 link.asked = link.asked.saturating_sub(1);
+                // R16: it showed what it did not bring. It may have crashed on these words: it was not synchronised with.
+                link.walked &= now < pull.until;
                 self.gossip.askable = true;
             }
             self.ask_another(pull, now);

@@ -13,7 +13,7 @@ use ifrit_core::{
 use ifrit_sim::{
     Setup, World,
     tamper::{Hand, Tamper, Wire},
-    wire::{Bundle, redirect, want},
+    wire::{Bundle, read_records, redirect, want},
 };
 
 #[test]
@@ -292,6 +292,31 @@ fn r16_whose_seed_crashes_on_its_first_words_joins_through_those_of_whom_it_hear
         world.run_for(s(20));
         assert_eq!(world.live_view(newcomer).len(), 8, "seed {seed}: {}", world.explain());
     }
+}
+
+/// Answers walks, and says what it holds of itself only: what it showed never comes.
+#[derive(Debug)]
+struct Withholds;
+
+impl Tamper for Withholds {
+    fn sends(&mut self, hand: &mut Hand<'_>, _: MemberId, wire: Wire<'_>) -> bool {
+        let Wire::Frame(_, frame) = wire else { return true };
+        read_records(frame).is_none_or(|bundles| bundles.iter().all(|bundle| bundle.id == hand.me))
+    }
+}
+
+/// As when it crashes on these words.
+#[test]
+fn r16_a_contact_counts_only_when_all_that_it_showed_has_come() {
+    let mut world = World::converged(Setup { newcomers: 1, ..Setup::new(12, 1).rings(7) });
+    world.corrupt(3, Box::new(Withholds));
+    world.set_seeds(12, vec![3]);
+    world.start(12);
+    world.run_for(world.params().delta * 20);
+    assert!(!world.member(12).view().joined(), "joined with {:?}", world.live_view(12));
+    world.set_seeds(12, vec![3, 5]);
+    world.restart(12);
+    assert!(world.run_until_condition(s(20), World::settled).is_some(), "{}", world.explain());
 }
 
 #[test]
