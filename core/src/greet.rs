@@ -2,10 +2,11 @@
 
 use crate::{
     accusation::Accusation,
+    crypto,
     event::Lane,
     id::MemberId,
     member::Member,
-    tags::FRAME_LATER,
+    tags::{FRAME_LATER, HASH_CHARGES},
     time::{Mono, Now},
     wire::{Frame, Hello},
 };
@@ -49,18 +50,28 @@ impl Member {
         }
     }
 
+    /// R3: all that is held against a peer, once on each link: nothing is lost there, and the accused keeps what it is accused of.
+    /// Whoever never takes its answer, for a wrong clock say, would show it every Δ.
     pub(crate) fn show_charges(&mut self, peer: MemberId, now: Mono) {
         let Some(ix) = self.state.roster.ix(&peer) else { return };
         let Some(case) = self.state.case(ix) else { return };
         let held: Vec<Arc<Accusation>> = case.slots.iter().map(|slot| Arc::clone(&slot.accusation)).collect();
+        let hashes: Vec<&[u8]> = held.iter().map(|held| &held.hash()[..]).collect();
+        let all = crypto::hash(HASH_CHARGES, &hashes);
+        if self.links.get(&peer).is_none_or(|link| link.charges_shown == Some(all)) {
+            return;
+        }
         for accusation in held {
             let frame = self.accusation_frame(&accusation, true, now);
             // R13: else whoever is down is given them all for each handshake.
             let state = self.state_bytes();
             if !self.served.admit(peer, frame.len(), state, now) {
-                break;
+                return;
             }
             self.send(peer, Lane::Urgent, frame);
+        }
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.charges_shown = Some(all);
         }
     }
 

@@ -90,6 +90,8 @@ pub(crate) struct Link {
     /// When it was last told something that is told at most once per Δ.
     pub(crate) told: Mono,
     pub(crate) told_redirect: Mono,
+    /// What it was last shown of what is held against it, as one hash.
+    pub(crate) charges_shown: Option<Hash>,
     /// When it last brought something new.
     pub(crate) useful: Mono,
     /// How the peer's own pings do, and when it said so (R8).
@@ -132,6 +134,7 @@ impl Link {
             keep: now + keep,
             told: Mono(0),
             told_redirect: Mono(0),
+            charges_shown: None,
             useful: now,
             strain: None,
             shown: None,

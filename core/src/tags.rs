@@ -71,6 +71,8 @@ pub const HASH_BUCKET: &[u8] = b"ifrit bucket 1";
 pub const HASH_NODE: &[u8] = b"ifrit node 1";
 /// A view with a revocation list: the trie's root and the list.
 pub const HASH_VIEW: &[u8] = b"ifrit view 1";
+/// What one member was shown of what is held against it.
+pub const HASH_CHARGES: &[u8] = b"ifrit charges 1";
 /// Memory of failed signatures: body and signature together.
 pub const HASH_FAILED: &[u8] = b"ifrit failed 1";
 /// The key of an [open network](crate::certificate::open_signer)'s root.

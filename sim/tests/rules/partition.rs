@@ -68,3 +68,17 @@ fn a_one_way_partition_ends_too() {
     world.heal();
     world.settles_within(s(20));
 }
+
+/// One whose clock is behind takes nobody's answer after a partition, and holds all out.
+#[test]
+fn r3_what_is_held_against_a_member_is_shown_once_on_a_link() {
+    let mut world = settled(12, 23, 1);
+    world.skew(5, -3600 * 1000);
+    part(&mut world, &[vec![5], (0..12).filter(|node| *node != 5).collect()], s(40));
+    world.run_for(s(20));
+    assert_eq!(world.live_view(5).len(), 1, "{}", world.explain());
+    let before = world.sent(5);
+    world.run_for(s(60));
+    let rate = (world.sent(5) - before) / 60;
+    assert!(rate < 20_000, "it sends {rate} B/s; shown again every Δ it would be 199 kB/s");
+}
