@@ -70,7 +70,8 @@ impl World {
 
     fn wake(&mut self, node: usize) {
         let process = &mut self.nodes[node];
-        if process.wake_queued == Some(self.now) {
+        // One that came while the process was paused is handled later than it was due.
+        if process.wake_queued.is_some_and(|queued| queued <= self.now) {
             process.wake_queued = None;
         }
         match process.wake_at {

@@ -207,6 +207,15 @@ fn r4_a_paused_observer_that_resumes_removes_nobody() {
     assert_eq!(wrong, [], "only the paused one itself may have gone down");
 }
 
+/// What comes after a pause is no pause: else the world's own clockwork sets ages back for ever.
+#[test]
+fn r4_one_that_was_paused_wakes_in_time_afterwards() {
+    let mut world = settled(12, 7, 1);
+    world.pause(4, s(5));
+    world.run_for(s(30));
+    assert_eq!(world.member(4).counters().late, 1, "late but for its pause");
+}
+
 #[test]
 fn r4_half_of_the_network_pauses_and_removes_nobody() {
     let mut world = settled(20, 7, 8);
