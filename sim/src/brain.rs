@@ -2,7 +2,7 @@
 
 use ifrit_core::{
     action::Action,
-    config::{Config, LocalIdentity, Stored},
+    config::{Config, ConfigError, LocalIdentity, Stored},
     event::{Event, Refused},
     member::Member,
     seed::Seed,
@@ -59,15 +59,18 @@ impl Brain for Member {
     }
 }
 
-/// Starts a process.
-pub type Bear = fn(Birth) -> Box<dyn Brain>;
+/// Starts a process; `None` if it ends as soon as it has begun.
+pub type Bear = fn(Birth) -> Option<Box<dyn Brain>>;
 
-/// Starts a real member.
+/// Starts a real member; `None` if its disk says that the CA has revoked it (R14).
 ///
 /// # Panics
-/// If the world made a birth that the core refuses, which is the world's fault.
-pub fn real(birth: Birth) -> Box<dyn Brain> {
+/// If the world made a birth that the core refuses for another reason, which is the world's fault.
+pub fn real(birth: Birth) -> Option<Box<dyn Brain>> {
     let Birth { config, identity, stored, view, seed, now, .. } = birth;
     let member = Member::sharing(config, identity, stored, &view, seed, now);
-    Box::new(member.expect("the world's certificates and clocks are right"))
+    match member {
+        Err(ConfigError::Revoked(_)) => None,
+        member => Some(Box::new(member.expect("the world's certificates and clocks are right"))),
+    }
 }

@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 const GOODBYE: Duration = Duration::from_secs(2);
 
 impl World {
-    /// Starts a member that does not run, from its disk.
+    /// Starts a member that does not run, from its disk. It ends at once if that says that the CA has revoked it.
     pub fn start(&mut self, node: usize) {
         if !self.nodes[node].is_dead() {
             return;
@@ -43,7 +43,11 @@ impl World {
             Stack::Node => self.start_whole(node),
             Stack::Core => {
                 let from_disk = !birth.stored.records.is_empty();
-                process.brain = Some((self.setup.bear)(birth));
+                process.brain = (self.setup.bear)(birth);
+                if process.brain.is_none() {
+                    process.fate = Fate::Dead;
+                    return;
+                }
                 self.nodes[node].kept = if from_disk { self.known_to(node) } else { Vec::new() };
                 self.drain(node);
             }

@@ -194,7 +194,8 @@ fn selector(action: &mut Action) -> Option<&mut Selector> {
         Action::Crash(members) | Action::Restart(members) | Action::Leave(members) => Some(members),
         Action::Pause { members, .. }
         | Action::Skew { members, .. }
-        | Action::Certificate { members, .. } => Some(members),
+        | Action::Certificate { members, .. }
+        | Action::Revoke { members, .. } => Some(members),
         Action::Latency { members, .. } | Action::Loss { members, .. } => members.as_mut(),
         Action::Partition { groups, .. } => groups.first_mut(),
         Action::Join { .. } | Action::Heal {} => None,

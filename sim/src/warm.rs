@@ -73,7 +73,7 @@ impl World {
     fn first_view(&self) -> Shared {
         let records: Vec<(&[u8], Vec<u8>)> = (0..self.setup.members)
             .filter_map(|node| {
-                let brain = (self.setup.bear)(self.birth(node, Stored::default(), self.nobody.clone()));
+                let brain = (self.setup.bear)(self.birth(node, Stored::default(), self.nobody.clone()))?;
                 let note = brain::member_of(&*brain)?.view().note(&self.id(node))?.to_vec();
                 Some((self.certificate(node), note))
             })

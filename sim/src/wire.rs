@@ -4,6 +4,7 @@ use ifrit_core::{
     accusation::Accusation,
     id::MemberId,
     note::Note,
+    params::NetworkParams,
     revocation::Revocations,
     tags::{
         FRAME_ANNOUNCE, FRAME_CLOCK, FRAME_HELLO, FRAME_HOLDS, FRAME_PACKED, FRAME_RECORDS, FRAME_REDIRECT,
@@ -119,6 +120,12 @@ pub fn holds(sequence: u64, hash: [u8; 8]) -> Vec<u8> {
 /// A revocation list.
 pub fn revocations(list: &Revocations) -> Vec<u8> {
     framed(FRAME_REVOCATIONS, &list.signed().bytes())
+}
+
+/// The revocation list in a frame; `None` if it is another frame.
+pub fn read_revocations(frame: &[u8], network: &NetworkParams) -> Option<Revocations> {
+    let (&FRAME_REVOCATIONS, body) = frame.split_first()? else { return None };
+    Revocations::parse(&postcard::from_bytes::<Vec<u8>>(body).ok()?, network).ok()
 }
 
 /// "Your note's time is wrong here; my wall clock says this", in ms.

@@ -28,10 +28,10 @@ struct Vigil {
     idle: u32,
 }
 
-fn vigil(birth: Birth) -> Box<dyn Brain> {
+fn vigil(birth: Birth) -> Option<Box<dyn Brain>> {
     let now = birth.now.mono;
     let member = Member::new(birth.config, birth.identity, birth.stored, birth.seed, birth.now).unwrap();
-    Box::new(Vigil { member, now, until: None, woken: false, acted: false, idle: 0 })
+    Some(Box::new(Vigil { member, now, until: None, woken: false, acted: false, idle: 0 }))
 }
 
 impl Brain for Vigil {

@@ -58,14 +58,14 @@ fn order(letter: u8, who: MemberId, rest: &[u8]) -> Command {
     Command::SetTags([&[letter][..], &who.0, rest].concat())
 }
 
-fn bear(birth: Birth) -> Box<dyn Brain> {
-    Box::new(Toy {
+fn bear(birth: Birth) -> Option<Box<dyn Brain>> {
+    Some(Box::new(Toy {
         stored: birth.stored.epoch_ceiling,
         heard: Vec::new(),
         wants: VecDeque::new(),
         doing: Want::Wait(None),
         refuse: 0,
-    })
+    }))
 }
 
 impl Toy {

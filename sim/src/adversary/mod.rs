@@ -30,6 +30,7 @@ mod map;
 mod mask_abuser;
 mod mute_monitor;
 mod mutual_accusers;
+mod outcast;
 mod patience_trainer;
 mod rebuttal_suppressor;
 mod reflector;
@@ -86,6 +87,7 @@ pub const STRATEGIES: &[Strategy] = &[
     mask_abuser::STRATEGY,
     mute_monitor::STRATEGY,
     mutual_accusers::STRATEGY,
+    outcast::STRATEGY,
     patience_trainer::STRATEGY,
     rebuttal_suppressor::STRATEGY,
     reflector::STRATEGY,

@@ -25,6 +25,7 @@ pub(super) fn label(action: &Action, members: usize) -> String {
             }
         }
         Action::Certificate { .. } => of("short certificate"),
+        Action::Revoke { .. } => of("revocation"),
     }
 }
 
@@ -37,8 +38,11 @@ pub(super) fn lasts(action: &Action) -> bool {
         | Action::Loss { .. }
         | Action::Partition { .. }
         | Action::Certificate { .. } => true,
-        Action::Crash(_) | Action::Restart(_) | Action::Leave(_) | Action::Join { .. } | Action::Heal {} => {
-            false
-        }
+        Action::Crash(_)
+        | Action::Restart(_)
+        | Action::Leave(_)
+        | Action::Join { .. }
+        | Action::Heal {}
+        | Action::Revoke { .. } => false,
     }
 }

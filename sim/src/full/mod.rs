@@ -17,7 +17,7 @@ use crate::{
 };
 use core::net::SocketAddr;
 use ifrit_core::{
-    config::Probation,
+    config::{ConfigError, Probation},
     crypto::P256Signer,
     event::{Event, Lane, Refused},
     id::MemberId,
@@ -28,7 +28,7 @@ use ifrit_core::{
 use ifrit_node::{
     identity::Identity,
     limits::Limits,
-    node::{self, Input, Node, NodeConfig, NodeEvent, Output},
+    node::{self, Input, Node, NodeConfig, NodeError, NodeEvent, Output},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Instant};
@@ -93,7 +93,11 @@ impl World {
         let (origin, now) = (self.origin, process.clock.at(self.now));
         let provider = Arc::new(tls::provider());
         let node = chance.during(|| Node::with_provider(config, origin, now, provider));
-        let node = node.expect("the world's identities and clocks are right");
+        let node = match node {
+            // Its disk says so (R14): the process ends as soon as it has begun.
+            Err(NodeError::Config(ConfigError::Revoked(_))) => return self.nodes[index].fate = Fate::Dead,
+            node => node.expect("the world's identities and clocks are right"),
+        };
         self.nodes[index].whole =
             Some(Box::new(Whole { node, chance, sent: BTreeMap::new(), told: Vec::new() }));
         self.drain_whole(index);

@@ -1,4 +1,5 @@
-//! A member that crashed or left is out of all correct views within the bound, for good (DESIGN section 7; R5, R6).
+//! A member that crashed, left or was revoked is out of all correct views within the bound, for good (DESIGN section 7; R5, R6, R14).
+//! Of a revocation nobody can know before the CA's list is on its side of a partition.
 
 use super::{Found, Invariant, overdue::Overdue};
 use crate::run::{Fact, Scene};
@@ -24,7 +25,8 @@ impl Invariant for CrashedOut {
             return;
         }
         let present = |_, word: usize, row: u64| gone[word] & row;
-        for (observer, subject) in self.overdue.look(scene, scene.bound(), present, |_, _| true) {
+        let hears = |observer, subject| scene.truth.hears_of(observer, subject);
+        for (observer, subject) in self.overdue.look(scene, scene.bound(), present, hears) {
             let detail =
                 format!("{observer} holds {subject} live, which is gone for more than {:?}", scene.bound());
             found.violation(Some(subject), detail);

@@ -1,7 +1,7 @@
 //! After faults freeze, all correct views become equal (DESIGN section 7; R2, R13): at some moment within the bound before the
 //! end all correct members that run have one digest.
 //!
-//! Not judged while liars are among those that run: they may speak until the end. Nor are the views of those that are not joined since
+//! Not judged while liars are among the members that run: they may speak until the end. Nor are the views of those that are not joined since
 //! nobody whom they knew answers: two of them that never met share no contact and no address.
 
 use super::{Found, Invariant, lost::is_lost};
@@ -28,7 +28,7 @@ impl Invariant for EqualViews {
 
     fn end(&mut self, scene: &Scene<'_>, found: &mut Found) {
         let frozen = scene.truth.last_disturbance + scene.bound() * 2;
-        let liars = scene.truth.facts.iter().any(|fact| !fact.correct && fact.runs());
+        let liars = scene.truth.facts.iter().any(|fact| !fact.correct && fact.runs() && fact.left.is_none());
         let calm = (0..scene.world.len()).all(|member| !scene.truth.is_disturbed(member, scene.now()));
         let lately = self.last.is_some_and(|last| last + scene.bound() >= scene.now());
         if scene.now() > frozen && calm && !liars && !lately {

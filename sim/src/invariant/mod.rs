@@ -144,6 +144,8 @@ mod tests {
                 left: None,
                 trouble: Mono(0),
                 group: 0,
+                revoked: None,
+                list: 0,
             };
             let truth = Truth {
                 facts: vec![fact; 3],

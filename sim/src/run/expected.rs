@@ -10,6 +10,7 @@
 //! - **Nobody cares** how a blurred member is held: it may be gray, down or live. Afterwards it should be live again.
 //! - **In a partition** the members of the own side should be live and all others out. While it lets packets pass one way,
 //!   nobody cares about other sides: they hear, but cannot answer.
+//! - **Revoked** members should be out where the CA's list is. On a side of a partition on which nobody has it nobody cares.
 //! - **A certificate's end**: its member is blurred from then on, and should be out twice the allowance later.
 //!
 //! Being disturbed for the figures of healthy members lasts longer: see [`Truth::is_disturbed`].
@@ -45,13 +46,16 @@ impl Side {
     fn new(side: u32, truth: &Truth, blurred: &[bool]) -> Self {
         let words = truth.facts.len().div_ceil(64);
         let (mut live, mut matters) = (vec![0; words], vec![0; words]);
+        let lists = truth.facts.iter().filter(|fact| fact.group == side).map(|fact| fact.list);
+        let list = lists.max().unwrap_or(0);
         for (member, fact) in truth.facts.iter().enumerate() {
             let bit = 1 << (member % 64);
             let here = fact.group == side;
             if fact.runs() && fact.left.is_none() && here {
                 live[member / 64] |= bit;
             }
-            if !blurred[member] && (here || !truth.oneway) {
+            let unheard = here && fact.runs() && fact.revoked.is_some_and(|named| named > list);
+            if !blurred[member] && !unheard && (here || !truth.oneway) {
                 matters[member / 64] |= bit;
             }
         }

@@ -113,7 +113,8 @@ impl Figures {
         }
     }
 
-    /// `observer` put `subject` Down, for a note of this epoch. One of an earlier life was rightly accused.
+    /// `observer` put `subject` Down, for a note of this epoch. One of an earlier life was rightly accused: it has not met
+    /// the present one.
     pub(super) fn down(&mut self, observer: usize, subject: usize, epoch: u64, truth: &Truth, now: Mono) {
         if epoch >= self.born[subject]
             && truth.is_healthy(observer, now)
@@ -122,6 +123,9 @@ impl Figures {
         {
             self.removals.pairs += 1;
         }
+        if epoch < self.born[subject] {
+            self.met.set(observer, subject, false, now);
+        }
     }
 
     /// `observer` holds `subject` otherwise than before.
@@ -129,7 +133,9 @@ impl Figures {
         if !live {
             self.notices(observer, subject, truth, now);
         }
-        let first_sight = live && self.met.set(observer, subject, true, now);
+        // What is said of an earlier life is none of the present one's.
+        let first_sight =
+            if live { self.met.set(observer, subject, true, now) } else { !self.met.live(observer, subject) };
         let fact = &truth.facts[observer];
         if first_sight || !fact.correct || !fact.runs() || fact.left.is_some() {
             return;
@@ -154,9 +160,10 @@ impl Figures {
     }
 
     /// The run is over.
-    pub(super) fn end(&mut self, truth: &Truth, now: Mono) -> &[Undetected] {
+    pub(super) fn end(&mut self, truth: &Truth, world: &World, now: Mono) -> &[Undetected] {
         for (member, crash) in &self.crashes {
-            let late = |observer: &usize| crash.waiting[*observer] && truth.is_healthy(*observer, now);
+            let late =
+                |observer: &usize| crash.waiting[*observer] && should_know(truth, world, *observer, now);
             let observers: Vec<_> = (0..truth.facts.len()).filter(late).collect();
             // What happened a moment ago cannot be known yet.
             if !observers.is_empty() && now >= crash.at + truth.grace {
@@ -170,9 +177,10 @@ impl Figures {
     }
 
     /// How long the oldest crash has waited that some healthy member has not noticed.
-    pub(super) fn unnoticed(&self, truth: &Truth, now: Mono) -> Option<Duration> {
-        let open =
-            |crash: &&Crash| (0..).zip(&crash.waiting).any(|(at, waits)| *waits && truth.is_healthy(at, now));
+    pub(super) fn unnoticed(&self, truth: &Truth, world: &World, now: Mono) -> Option<Duration> {
+        let open = |crash: &&Crash| {
+            (0..).zip(&crash.waiting).any(|(at, waits)| *waits && should_know(truth, world, at, now))
+        };
         self.crashes.values().filter(open).map(|crash| now.since(crash.at)).max()
     }
 
@@ -215,6 +223,11 @@ impl Figures {
         };
         (rates, mean(sent.iter().map(|(bytes, _)| bytes).sum()))
     }
+}
+
+/// Healthy and joined: before that no age runs (R4), and nobody goes down.
+fn should_know(truth: &Truth, world: &World, member: usize, now: Mono) -> bool {
+    truth.is_healthy(member, now) && world.running_member(member).is_some_and(|member| member.view().joined())
 }
 
 /// The value at this share of sorted values, by nearest rank.

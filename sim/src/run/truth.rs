@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use ifrit_core::time::Mono;
+use std::collections::BTreeMap;
 
 /// What is so of one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub struct Fact {
     pub trouble: Mono,
     /// Its side of the present partition; all 0 without one.
     pub group: u32,
+    /// The first of the CA's lists that names it, if one does; it counts as one that has left since then.
+    pub revoked: Option<u64>,
+    /// The latest of the CA's lists that it should have by and by: somebody on its side was handed it. 0 without one.
+    pub list: u64,
 }
 
 impl Fact {
@@ -58,6 +63,8 @@ impl Truth {
             left: None,
             trouble: Mono(0),
             group: 0,
+            revoked: None,
+            list: 0,
         };
         Self { facts: (0..members).map(fact).collect(), grace, last_disturbance, oneway: false }
     }
@@ -72,6 +79,24 @@ impl Truth {
     pub fn is_healthy(&self, member: usize, now: Mono) -> bool {
         let fact = &self.facts[member];
         fact.correct && fact.runs() && fact.left.is_none() && !self.is_disturbed(member, now)
+    }
+
+    /// Whether `observer` should hold `subject` out, if that one is gone: of a revocation one knows only through a list.
+    pub fn hears_of(&self, observer: usize, subject: usize) -> bool {
+        let fact = &self.facts[subject];
+        fact.crashed.is_some() || fact.revoked.is_none_or(|named| named <= self.facts[observer].list)
+    }
+
+    /// On each side all get the latest list that a correct running member there has.
+    pub(super) fn spread_lists(&mut self) {
+        let mut latest: BTreeMap<u32, u64> = BTreeMap::new();
+        for fact in self.facts.iter().filter(|fact| fact.list > 0 && fact.correct && fact.runs()) {
+            let list = latest.entry(fact.group).or_default();
+            *list = fact.list.max(*list);
+        }
+        for fact in self.facts.iter_mut().filter(|_| !latest.is_empty()) {
+            fact.list = fact.list.max(latest.get(&fact.group).copied().unwrap_or(0));
+        }
     }
 
     /// Whether nothing cuts the two from each other, either way.

@@ -110,6 +110,14 @@ pub enum Action {
         #[serde(serialize_with = "write::span")]
         valid: Duration,
     },
+    /// The CA revokes members, and an operator hands its new list to somebody (R14).
+    Revoke {
+        /// Who is a member no more.
+        members: Selector,
+        /// To whom the list is handed; `None`: one that is drawn.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<Selector>,
+    },
 }
 
 impl Action {
@@ -127,6 +135,7 @@ impl Action {
             Self::Loss { .. } => "loss",
             Self::Partition { .. } => "partition",
             Self::Certificate { .. } => "certificate",
+            Self::Revoke { .. } => "revoke",
         }
     }
 

@@ -35,6 +35,7 @@
 //! | `partition = { groups, oneway, for }` | packets pass within a group only; with `oneway` also from a group to later ones. Members in no group form one more, the last |
 //! | `heal = {}` | ends partitions |
 //! | `certificate = { members, valid }` | the CA gives them a new certificate that ends so much later |
+//! | `revoke = { members, to }` | the CA revokes them, all those before too, and an operator hands its new list to `to` (one member): all others learn of it from each other |
 //!
 //! Without `for` it lasts until the end. A SELECTOR is `{ count = 3 }`, `{ fraction = 0.2 }` or `{ ids = [3, 7] }`. The first two
 //! draw by a hash of seed and table among correct, running members that no other selector took; a fraction is of all

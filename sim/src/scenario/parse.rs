@@ -38,6 +38,7 @@ const ACTIONS: &[&str] = &[
     "loss",
     "partition",
     "certificate",
+    "revoke",
 ];
 /// More members than any run can hold.
 const MEMBERS_MAX: u64 = 1 << 20;
@@ -270,9 +271,14 @@ impl Scope {
                 let oneway = table.get("oneway").map_or(Ok(false), |value| value.flag())?;
                 Action::Partition { groups, oneway, span: span(&table)? }
             }
-            _ => {
+            "certificate" => {
                 let table = value.table(&["members", "valid"])?;
                 Action::Certificate { members: self.need(&table)?, valid: table.need("valid")?.span()? }
+            }
+            _ => {
+                let table = value.table(&["members", "to"])?;
+                let to = table.get("to").map(|value| self.selector(&value)).transpose()?;
+                Action::Revoke { members: self.need(&table)?, to }
             }
         })
     }

@@ -20,4 +20,5 @@ pub(crate) const SCENARIOS: &[(Bug, &[&str])] = &[
     (Bug::SlowAnswer, &["chain.toml"]),
     (Bug::GrayEasily, &["generated:1"]),
     (Bug::OneContact, &["generated:1"]),
+    (Bug::ForgedList, &["../../scenarios/revoked.toml"]),
 ];

@@ -23,11 +23,11 @@ struct Recorded<const WAITING_MAX: usize> {
     recorder: Recorder,
 }
 
-pub(crate) fn recorded<const WAITING_MAX: usize>(birth: Birth) -> Box<dyn Brain> {
+pub(crate) fn recorded<const WAITING_MAX: usize>(birth: Birth) -> Option<Box<dyn Brain>> {
     let Birth { index, config, identity, stored, seed, now, .. } = birth;
     let started = Recorder::start(config, identity, stored, seed, now, WAITING_MAX);
     let (member, recorder) = started.expect("a member of this world");
-    Box::new(Recorded::<WAITING_MAX> { index, member, recorder })
+    Some(Box::new(Recorded::<WAITING_MAX> { index, member, recorder }))
 }
 
 impl<const WAITING_MAX: usize> Brain for Recorded<WAITING_MAX> {

@@ -1,7 +1,7 @@
 //! Those that abuse what they say of themselves.
 
 use crate::{LIARS, MEMBERS, bears, conspire, deeds, notices_a_crash, s, settled, sum, told, unharmed};
-use ifrit_core::{action::Notice, view::State};
+use ifrit_core::{action::Notice, event::Command, view::State};
 use ifrit_sim::{adversary, scenario::Selector};
 
 #[test]
@@ -53,6 +53,25 @@ fn clock_liar() {
     let world = bears("clock-liar", "", s(10));
     assert!(sum(&world, |counters| counters.refusals) > 50, "what is dated ahead is refused");
     assert!(told(&world, |notice| matches!(notice, Notice::ClockWrong { .. })) > 0);
+}
+
+/// R14: lists of its own are blamed on it; revoked, it dials and talks, and nobody looks at that.
+#[test]
+fn outcast() {
+    let mut world = bears("outcast", "", s(20));
+    assert!(told(&world, |notice| matches!(notice, Notice::Misbehaviour { .. })) > 5);
+    let list = world.network().revoke(1, &LIARS.map(|liar| world.id(liar)));
+    world.command(0, Command::SetRevocations(list.signed().bytes().to_vec())).unwrap();
+    world.run_for(s(2));
+    let done = deeds(&world).done;
+    world.run_for(s(20));
+    assert!(deeds(&world).done > done + 100, "it dials on");
+    for node in world.correct() {
+        let held = LIARS.map(|liar| world.sees(node, liar).unwrap().state);
+        assert_eq!(held, [State::Revoked; 2], "by {node}");
+    }
+    unharmed(&world);
+    notices_a_crash(&mut world, 2);
 }
 
 /// R17: with t liars before it the one that crashes is found out, with t+1 not.
