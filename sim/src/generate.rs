@@ -41,7 +41,10 @@ pub fn scenario(seed: u64) -> String {
     let mut gone = 0;
     (0..entries).for_each(|_| entry(&mut dice, &mut text, members, &mut gone));
     // What came to be drawn later has dice of its own: most scenarios stay what they were.
-    more(&mut Dice(rng::mix(seed ^ 0x6d6f_7265)), &mut text, lies);
+    let left = more(&mut Dice(rng::mix(seed ^ 0x6d6f_7265)), &mut text, lies);
+    // All liars there may be, and one for whom there are more dice.
+    let free = members.saturating_sub(gone + most_liars(members, rings) + 1);
+    rare(&mut Dice(rng::mix(seed ^ 0x7261_7265)), &mut text, left, free);
     if keeps_delta(&Scenario::parse("generated", &text, None).expect("what is generated is legal")) {
         text += "\n[expect]\nfalse_removals = 0\n";
     }
@@ -78,10 +81,10 @@ fn links(dice: &mut Dice, text: &mut String) {
 /// Liars for whom no member pays with more than rebuttals: with few rings or members there are none. Gives how many more
 /// there may be.
 fn liars(dice: &mut Dice, text: &mut String, members: u64, rings: u64) -> u64 {
-    let most = if rings < 11 || members < 7 { 0 } else { members / 7 };
+    let most = most_liars(members, rings);
     let many = dice.below(most + 2).min(most);
     for _ in 0..many {
-        let names = STRATEGIES.iter().map(|strategy| strategy.name).filter(|name| *name != LATER);
+        let names = STRATEGIES.iter().map(|strategy| strategy.name).filter(|name| !LATER.contains(name));
         let strategy = dice.of(&names.collect::<Vec<_>>());
         let from = dice.below(20);
         line(
@@ -97,12 +100,16 @@ fn liars(dice: &mut Dice, text: &mut String, members: u64, rings: u64) -> u64 {
     most - many
 }
 
-/// A strategy that is not among those of the first dice.
-const LATER: &str = "late-answerer";
+fn most_liars(members: u64, rings: u64) -> u64 {
+    if rings < 11 || members < 7 { 0 } else { members / 7 }
+}
+
+/// Strategies that are not among those of the first dice.
+const LATER: &[&str] = &["late-answerer", "outcast"];
 
 /// Of six scenarios one has something more: new certificates, or a clock that jumps and is believed; and of those with room for
-/// a liar every second has one that the first dice do not know.
-fn more(dice: &mut Dice, text: &mut String, lies: u64) {
+/// a liar every second has one that the first dice do not know. Gives how many more liars there may be.
+fn more(dice: &mut Dice, text: &mut String, lies: u64) -> u64 {
     let at = 1 + dice.below(30);
     match dice.below(12) {
         0 => entry_at(text, at, "{ certificate = { members = { count = 1 }, valid = \"24h\" } }"),
@@ -112,10 +119,39 @@ fn more(dice: &mut Dice, text: &mut String, lies: u64) {
         }
         _ => {}
     }
-    if lies > 0 && dice.below(2) == 0 {
-        let who = format_args!("strategy = \"{LATER}\"\nmembers = {{ count = 1 }}\nfrom = \"{at}s\"");
-        line(text, format_args!("\n[[adversary]]\n{who}"));
+    if lies == 0 || dice.below(2) > 0 {
+        return lies;
     }
+    liar(text, "late-answerer", at);
+    lies - 1
+}
+
+/// What else is reached too seldom, though the rules speak of it. Of ten scenarios with members to spare (`free` are not taken) one
+/// has a clock that is ahead by more than a lease, so that all notes have run out by it, one a revocation, and of boots two a
+/// seed that soon crashes; and whenever there is room for one more liar it is one of few kinds.
+fn rare(dice: &mut Dice, text: &mut String, lies: u64, free: u64) {
+    let at = 1 + dice.below(30);
+    match dice.below(10) {
+        0 if free > 2 => entry_at(text, at, "{ skew = { members = { count = 1 }, by = \"90000s\" } }"),
+        1 if free > 3 => entry_at(text, at, "{ revoke = { members = { count = 1 } } }"),
+        2 | 3 if free > 2 && text.contains("bootstrap") => {
+            line(text, format_args!("\n[[at]]\nt = \"300ms\"\ndo = {{ crash = {{ ids = [0] }} }}"));
+        }
+        _ => {}
+    }
+    if lies > 0 {
+        liar(
+            text,
+            dice.of(&["chain-accuser", "chain-accuser", "heal-drainer", "outcast", "sybil", "sybil"]),
+            at,
+        );
+    }
+}
+
+/// One that lies from then on.
+fn liar(text: &mut String, strategy: &str, from: u64) {
+    let who = format_args!("strategy = \"{strategy}\"\nmembers = {{ count = 1 }}\nfrom = \"{from}s\"");
+    line(text, format_args!("\n[[adversary]]\n{who}"));
 }
 
 /// One entry of the timeline; `gone` counts those that crashed or left: at least two stay.

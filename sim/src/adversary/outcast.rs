@@ -57,7 +57,7 @@ impl Outcast {
     fn forge(&mut self, hand: &mut Hand<'_>) -> Option<Revocations> {
         let victim = *self.dice.pick(&self.ids).filter(|id| !self.gang.contains(id))?;
         let entries = vec![Entry { id: victim, until: hand.now.wall + HOLDS }];
-        Fields { sequence: hand.now.wall.0, entries }.sign(hand.params, hand.signer)
+        Fields { sequence: hand.now.wall.0, entries, succession: Vec::new() }.sign(hand.params, hand.signer)
     }
 }
 

@@ -103,18 +103,15 @@ fn every_planted_bug_is_caught() {
     assert_eq!(missed, [], "not caught");
 }
 
-/// The sweep is long enough to reach everything that the rules say.
-///
-/// The rarest marks come in one seed of several hundred (R9OutOfLease in 2 of 1792), so where it begins was looked for: a
-/// change of the core that moves all runs may ask for another beginning, or for dice in `generate`.
+/// The sweep is long enough to reach everything that the rules say: the seeds that CI's own sweep takes too. A mark that comes
+/// in few of them asks for dice in `generate`.
 #[test]
 fn a_sweep_of_256_seeds_reaches_every_mark() {
-    const FIRST: u64 = 1536;
     const SEEDS: u64 = 256;
     let _alone = alone();
     Mark::ALL.iter().for_each(|mark| _ = take_count(*mark));
     let (mut seeds, mut failed) = (vec![0; Mark::ALL.len()], Vec::new());
-    for seed in FIRST..FIRST + SEEDS {
+    for seed in 0..SEEDS {
         if let Some(how) = caught_by(&outcomes(&generate::name(seed))) {
             println!("seed {seed}: {how}");
             failed.push(seed);
