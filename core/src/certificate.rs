@@ -110,12 +110,15 @@ impl Root {
     /// # Errors
     /// [`CertificateError`], for any bytes that are not a root; never panics.
     pub fn parse(der: &[u8], verifier: &dyn Verifier) -> Result<Self, CertificateError> {
+        let (root, envelope) = Self::unverified(der)?;
+        if root.is_signed(&envelope, verifier) { Ok(root) } else { Err(CertificateError::BadSignature) }
+    }
+
+    /// The same but for its own signature.
+    fn unverified(der: &[u8]) -> Result<(Self, Envelope), CertificateError> {
         let envelope = Envelope::open(der)?;
         let fields = profile::root(envelope.tbs(der))?;
-        if !verifier.verify(&fields.key, envelope.tbs(der), &envelope.signature(der)) {
-            return Err(CertificateError::BadSignature);
-        }
-        Ok(Self {
+        let root = Self {
             params: fields.params,
             key: fields.key,
             generation: fields.generation,
@@ -126,7 +129,12 @@ impl Root {
             open: open::is_open(&fields.params.id, &fields.key).then_some(fields.validity),
             subject: fields.subject,
             former: None,
-        })
+        };
+        Ok((root, envelope))
+    }
+
+    fn is_signed(&self, envelope: &Envelope, verifier: &dyn Verifier) -> bool {
+        verifier.verify(&self.key, envelope.tbs(&self.der), &envelope.signature(&self.der))
     }
 
     /// The bytes.
@@ -229,9 +237,10 @@ impl Certificate {
         holds(self.not_before, self.not_after, now, allowance)
     }
 
-    /// Whether `self` counts when both are of one member (R14): the later `not_before`, then the lower hash.
+    /// Whether `self` counts when both are of one member (R14): that of the present root, then the later `not_before`, then the
+    /// lower hash. So whoever stole the former root's key takes no member's place from it, and the CA's clock may go back.
     pub fn supersedes(&self, other: &Self) -> bool {
-        (self.not_before, other.hash) > (other.not_before, self.hash)
+        (!self.by_former, self.not_before, other.hash) > (!other.by_former, other.not_before, self.hash)
     }
 }
 
@@ -241,8 +250,10 @@ fn key_at(der: &[u8], key: &PublicKey) -> Result<u16, CertificateError> {
     at.and_then(|at| u16::try_from(at).ok()).ok_or(CertificateError::Malformed)
 }
 
+/// Never if it ends before it begins: as a certificate does that begins when its root is believed no more. Without that the allowance
+/// would let it in.
 fn holds(not_before: Wall, not_after: Wall, now: Wall, allowance: Duration) -> bool {
-    not_before <= now + allowance && now <= not_after + allowance
+    not_before <= not_after && not_before <= now + allowance && now <= not_after + allowance
 }
 
 /// When a certificate of the profile ends, whichever root issued it; not when it ceases to be believed.

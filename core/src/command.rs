@@ -56,13 +56,13 @@ impl Member {
         }
     }
 
-    /// R14: a renewed certificate keeps id and key, and is not older.
+    /// R14: a renewed certificate keeps id and key, and is not older, unless it is the next root's.
     fn renewed(&self, der: &[u8]) -> Result<Certificate, Refused> {
         let certificate =
             Certificate::parse(der, &self.config.root).map_err(|_| Refused::WrongCertificate)?;
         let held = &self.state.roster[self.my_ix].certificate;
         let same = certificate.id == self.me && certificate.key() == held.key();
-        let newer = certificate.not_before >= held.not_before;
+        let newer = certificate.not_before >= held.not_before || certificate.supersedes(held);
         if same && newer && certificate.verify(&self.config.root, &*self.config.verifier) {
             Ok(certificate)
         } else {

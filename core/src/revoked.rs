@@ -161,10 +161,12 @@ impl Member {
     /// From now on another root is believed. What is held is the former one's, unless that was only not known until now.
     pub(crate) fn succeed(&mut self, root: Root, now: Now) {
         let Some(until) = root.former().map(|former| former.until) else { return };
-        if root.der() != self.config.root.der() {
-            self.state.succeed(until, now);
+        // Of the same root only another end is news.
+        let is_next = root.der() != self.config.root.der();
+        if is_next || self.config.root.former().is_some() {
+            self.state.succeed(until, is_next, now);
             let allowance = self.state.params.allowance;
-            for link in self.links.values_mut() {
+            for link in self.links.values_mut().filter(|link| is_next || link.certificate.is_of_former()) {
                 link.certificate = self.store.certificate(link.certificate.of_former(until));
                 link.until = now.mono + (link.certificate.not_after + allowance).since(now.wall);
             }
@@ -197,7 +199,8 @@ pub(crate) fn root_by(list: &Revocations, config: &Config) -> Option<Root> {
     (!root.is_open() && list.signed().verify(&*config.verifier, &root.key)).then_some(root)
 }
 
-fn is_former_s(list: &Revocations, config: &Config) -> bool {
+/// Whether the former root signed it, which says nothing new any more.
+pub(crate) fn is_former_s(list: &Revocations, config: &Config) -> bool {
     let former = config.root.former();
     former.is_some_and(|former| list.signed().verify(&*config.verifier, &former.root.key))
 }

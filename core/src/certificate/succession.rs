@@ -114,23 +114,35 @@ impl Root {
         Ok(Self { former: Some(Arc::new(former)), ..self })
     }
 
-    /// The root of `bundle` if this one signed for it. Looks before it checks signatures.
+    /// The root of `bundle` if this one signed for it. Looks before it checks signatures, and its own first: anybody can sign the
+    /// others, and strangers show them in handshakes.
     pub fn successor(&self, bundle: &[u8], verifier: &dyn Verifier) -> Option<Self> {
-        let (_, rest) = Envelope::split(bundle)?;
-        let (former, _) = Envelope::split(rest)?;
-        let is_ours = *former == *self.der || planted!(AnySuccessor);
-        if is_ours { Self::from_bundle(bundle, verifier).ok() } else { None }
+        let (root, rest) = Envelope::split(bundle)?;
+        let (former, cross) = Envelope::split(rest)?;
+        if planted!(AnySuccessor) {
+            return Self::from_bundle(bundle, verifier).ok();
+        }
+        if *former != *self.der {
+            return None;
+        }
+        let (root, envelope) = Self::unverified(root).ok()?;
+        let root = root.following(self.clone(), cross, verifier).ok()?;
+        root.is_signed(&envelope, verifier).then_some(root)
     }
 
     /// The root of `bundle` if it may be believed after this one, on condition that it signed what brings the bundle: a successor; or
-    /// this root itself, which says which one it follows.
+    /// this root itself, which says which one it follows, or until when: whoever has the former one's key can say another end, but
+    /// cannot sign what brings it.
     pub(crate) fn after(&self, bundle: &[u8], verifier: &dyn Verifier) -> Option<Self> {
         if bundle == self.bundle() {
             return Some(self.clone());
         }
-        let is_this =
-            self.former.is_none() && Envelope::split(bundle).is_some_and(|(root, _)| *root == *self.der);
-        let tells = || if is_this { Self::from_bundle(bundle, verifier).ok() } else { None };
+        let tells = || {
+            let (root, rest) = Envelope::split(bundle)?;
+            let (former, _) = Envelope::split(rest)?;
+            let fits = self.former().is_none_or(|known| *former == *known.root.der);
+            if *root == *self.der && fits { Self::from_bundle(bundle, verifier).ok() } else { None }
+        };
         self.successor(bundle, verifier).or_else(tells)
     }
 }

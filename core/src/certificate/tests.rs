@@ -346,6 +346,10 @@ fn r14_a_root_that_follows_another_believes_certificates_of_both_the_former_s_un
     let short = Fields { until: tlv(0x17, b"260301000000Z"), ..member() };
     let short = Certificate::parse(&short.signed(1), &root).expect("the former root's");
     assert_eq!(short.not_after, Wall(1_772_323_200_000), "what ends sooner ends then");
+    let late = Fields { from: tlv(0x17, b"260701000001Z"), ..member() };
+    let late = Certificate::parse(&late.signed(1), &root).expect("the former root's");
+    assert!(late.verify(&root, &P256Verifier));
+    assert!(!late.is_current(until, Duration::from_secs(600)), "nothing holds that ends before it begins");
     let renewed = Fields { issuer: LATER, ..member() };
     let new = Certificate::parse(&renewed.signed(4), &root).expect("the root's");
     assert!(!new.is_of_former() && new.verify(&root, &P256Verifier));
@@ -414,7 +418,47 @@ fn r14_whoever_believes_a_root_believes_its_successor_and_no_other() {
     assert_eq!(new.after(&theirs, &P256Verifier), None);
     assert_eq!(old.after(&theirs, &P256Verifier), None);
     assert_eq!(new.after(&old.bundle(), &P256Verifier), None, "nor does it go back");
+    // Whoever has the old key can say another end; what the new root says itself counts.
+    let other = Fields { until: tlv(0x17, b"261201000000Z"), ..cross_fields() }.signed(1);
+    let misled = self::bundle(&later_fields().signed(4), &root_fields().signed(1), &other);
+    assert_eq!(misled.expect("a bundle").after(&bundle, &P256Verifier).as_ref(), Some(&new));
     assert_eq!(old.after(&old.bundle(), &P256Verifier).as_ref(), Some(&old));
+}
+
+/// Counts what it is asked.
+#[derive(Debug, Default)]
+struct Counting(core::sync::atomic::AtomicUsize);
+
+impl Verifier for Counting {
+    fn verify(&self, key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
+        self.0.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+        P256Verifier.verify(key, message, signature)
+    }
+}
+
+#[test]
+fn r14_a_stranger_s_succession_costs_one_signature_check() {
+    let count = |root: u8, cross: u8| {
+        let counting = Counting::default();
+        let bundle =
+            [later_fields().signed(root), root_fields().signed(1), cross_fields().signed(cross)].concat();
+        (self::root().successor(&bundle, &counting).is_some(), counting.0.into_inner())
+    };
+    assert_eq!(count(4, 5), (false, 1), "our root did not sign for it: all else is anybody's");
+    assert_eq!(count(5, 1), (false, 2));
+    assert_eq!(count(4, 1), (true, 2), "our own root is not checked again");
+}
+
+#[test]
+fn r14_of_two_the_present_root_s_counts_whatever_the_former_s_says() {
+    let root = later();
+    let new = Fields { issuer: LATER, ..member() }.signed(4);
+    let new = Certificate::parse(&new, &root).expect("the root's");
+    // By a thief of the former key: it would end with that root, and take the member's place until then.
+    let theirs = Fields { from: tlv(0x17, b"260501000000Z"), ..member() }.signed(1);
+    let theirs = Certificate::parse(&theirs, &root).expect("the former root's");
+    assert!(theirs.not_before > new.not_before);
+    assert!(new.supersedes(&theirs) && !theirs.supersedes(&new));
 }
 
 #[test]

@@ -222,9 +222,10 @@ impl State {
         self.leaves.insert(ix);
     }
 
-    /// The root that issued all certificates that are held has a successor, and is believed until then. O(N), once in years.
-    pub(crate) fn succeed(&mut self, former_until: Wall, now: Now) {
-        let all: Vec<Ix> = self.roster.iter().map(|(_, ix)| ix).collect();
+    /// The root that issued certificates that are held, or all, is the former one, and believed until then. O(N), once in years.
+    pub(crate) fn succeed(&mut self, former_until: Wall, all: bool, now: Now) {
+        let is_its = |ix: &Ix| all || self.roster[*ix].certificate.is_of_former();
+        let all: Vec<Ix> = self.roster.iter().map(|(_, ix)| ix).filter(is_its).collect();
         for ix in all {
             let certificate = Arc::new(self.roster[ix].certificate.of_former(former_until));
             let until = self.until(&certificate, &self.roster[ix].note.clone(), now);

@@ -324,12 +324,15 @@ impl Ca {
         {
             return Err(Refusal::Revoked);
         }
-        if let Some(last) = last.as_ref().filter(|last| last.invite == Some(name_of(&invite))) {
-            if self.is_of_this_root(last)? {
-                let contacts = others(contacts(&write)?, addr);
-                return Ok(Enrolled { certificate: last.der()?, contacts, again: true });
-            }
-        } else {
+        let same = last.as_ref().filter(|last| last.invite == Some(name_of(&invite)));
+        if let Some(last) = same
+            && self.is_of_this_root(last)?
+        {
+            let contacts = others(contacts(&write)?, addr);
+            return Ok(Enrolled { certificate: last.der()?, contacts, again: true });
+        }
+        // One of the former root is replaced as long as it could be renewed; after that it lets nobody back in.
+        if !same.is_some_and(|last| self.holds_still(last, now)) {
             take_use(&write, &invite, now)?;
         }
         // A key is one member: a second invite renews it.
@@ -389,6 +392,13 @@ impl Ca {
         let contacts = contacts(&write)?;
         write.commit().map_err(CaError::from)?;
         Ok(Enrolled { certificate, contacts, again: false })
+    }
+
+    fn holds_still(&self, issued: &Issued, now: Wall) -> bool {
+        let root = self.root();
+        let allowance = Duration::from_secs(u64::from(root.params.allowance_s));
+        let certificate = issued.der().ok().and_then(|der| Certificate::parse(&der, &root).ok());
+        certificate.is_some_and(|certificate| certificate.is_current(now, allowance))
     }
 
     /// Whether its certificate is the present root's, not one's that this has followed.

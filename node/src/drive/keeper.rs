@@ -49,8 +49,9 @@ pub(super) struct Keeper {
     identity: Identity,
     /// Where in the sixth of its life after half of it a certificate is renewed, in 1/1000.
     place: u64,
-    /// Before that, because the root that issued the certificate has a successor.
-    succeeds_at: Option<Wall>,
+    /// Instead of that, because the root that issued the certificate has a successor: when, and for how long it still held when this
+    /// was drawn.
+    succeeds: Option<(Wall, Duration)>,
     /// After failures: not before this, and the last wait.
     retry: Option<(Mono, Duration)>,
     poll_at: Mono,
@@ -72,7 +73,7 @@ impl Keeper {
             ca,
             identity,
             place,
-            succeeds_at: None,
+            succeeds: None,
             retry: None,
             poll_at: now + POLL_TOGETHER,
             vain: 0,
@@ -123,18 +124,15 @@ impl Keeper {
         }
         self.identity.root = root.clone();
         let Ok(certificate) = Certificate::parse(certificate, root) else { return };
-        (self.identity.certificate, self.retry, self.succeeds_at) = (certificate, None, None);
+        (self.identity.certificate, self.retry, self.succeeds) = (certificate, None, None);
         self.place = self.rng.below(1000);
     }
 
     /// Draws when to renew because the root has a successor, if it has.
     fn look_at_root(&mut self, now: Wall) {
-        if let Some(former) = self.identity.root.former()
-            && self.identity.certificate.is_of_former()
-            && self.succeeds_at.is_none()
-        {
-            let within = former.until.since(now) / 2;
-            self.succeeds_at = Some(now + within * (self.place as u32) / 1000);
+        if self.identity.certificate.is_of_former() && self.succeeds.is_none() {
+            let left = self.identity.certificate.not_after.since(now);
+            self.succeeds = Some((now + left / 2000 * (self.place as u32), left));
         }
     }
 
@@ -198,10 +196,11 @@ impl Keeper {
         self.renewal() <= now.wall && self.retry.is_none_or(|(at, _)| at <= now.mono)
     }
 
-    /// When the certificate is to be renewed. Its life counts from when it was issued: it begins earlier, for slow clocks.
+    /// When the certificate is to be renewed. Its life counts from when it was issued: it begins earlier, for slow clocks. That life
+    /// says nothing where it was cut short: most are past the middle of it at once, and would come together.
     fn renewal(&self) -> Wall {
-        let usual = self.begin() + self.life() / 2 + self.life() * (self.place as u32) / 6000;
-        self.succeeds_at.map_or(usual, |at| at.min(usual))
+        let usual = || self.begin() + self.life() / 2 + self.life() * (self.place as u32) / 6000;
+        self.succeeds.map_or_else(usual, |(at, _)| at)
     }
 
     fn begin(&self) -> Wall {
@@ -210,8 +209,10 @@ impl Keeper {
         (certificate.not_before + allowance).min(certificate.not_after)
     }
 
+    /// What is left of it counts after a succession.
     fn life(&self) -> Duration {
-        self.identity.certificate.not_after.since(self.begin())
+        self.succeeds
+            .map_or_else(|| self.identity.certificate.not_after.since(self.begin()), |(_, left)| left)
     }
 
     fn next_look(&self, now: Now) -> Duration {
@@ -222,7 +223,9 @@ impl Keeper {
     /// Doubling, and spread by chance: a CA that was away is not met by all at once.
     fn put_off(&mut self, now: Now, why: &str) {
         let first = RETRY_MIN.min(self.life() / 64).max(Duration::from_millis(100));
-        let longest = RETRY_MAX.min(self.life() / 16).max(first);
+        // Once it has ended there is no hurry any more.
+        let ended = self.identity.certificate.not_after < now.wall;
+        let longest = if ended { RETRY_MAX } else { RETRY_MAX.min(self.life() / 16).max(first) };
         let wait = self.retry.map_or(first, |(_, wait)| (wait * 2).min(longest));
         let spread = wait / 2 + wait * (self.rng.below(1000) as u32) / 1000;
         self.retry = Some((now.mono + spread, wait));
@@ -262,6 +265,8 @@ mod tests {
     const ISSUED: Wall = Wall(1_767_225_600_000);
     const HOUR: Duration = Duration::from_secs(3600);
     const LIFE: Duration = Duration::from_secs(24 * 3600);
+    /// When another root follows.
+    const FOLLOWED: Duration = Duration::from_secs(40 * 24 * 3600);
 
     fn identity(life: Duration) -> Identity {
         let (begin, end) = (Wall(ISSUED.0 - 86_400_000), ISSUED + LIFE * 100);
@@ -276,6 +281,21 @@ mod tests {
     /// Nobody answers there.
     fn keeper(life: Duration, seed: u8) -> Keeper {
         Keeper::new("127.0.0.1:1".into(), identity(life), &Seed([seed; 32]), Mono(0))
+    }
+
+    /// Its certificate lasts 90 days; after 40 of them another root follows, and the former one is believed for `overlap`.
+    fn followed(overlap: Duration, seed: u8) -> Keeper {
+        let (begin, end) = (Wall(ISSUED.0 - 86_400_000), ISSUED + LIFE * 100);
+        let ca = Authority::create(generate_key(), NetworkId([1; 32]), &Wish::default(), begin, end);
+        let (ca, key) = (ca.expect("defaults"), generate_key());
+        let der = ca.issue(&key.public_key(), MemberId([9; 32]), ISSUED, ISSUED + LIFE * 90, 2);
+        let identity = Identity::new(ca.root().der(), &der, key).expect("the CA's");
+        let next = ca.succeed(generate_key(), begin, end, ISSUED + FOLLOWED + overlap).expect("dates");
+        let mut keeper = Keeper::new("127.0.0.1:1".into(), identity, &Seed([seed; 32]), Mono(0));
+        keeper.shows(next.root(), &der);
+        keeper.look_at_root(ISSUED + FOLLOWED);
+        keeper.poll_at = Mono::NEVER;
+        keeper
     }
 
     fn at(after: Duration) -> Now {
@@ -321,6 +341,32 @@ mod tests {
             "{waits:?}"
         );
         assert!(waits.last().is_some_and(|wait| *wait >= RETRY_MAX / 2), "{waits:?}");
+    }
+
+    #[test]
+    fn r14_all_renew_at_random_moments_of_the_first_half_of_an_overlap() {
+        let overlap = LIFE * 7;
+        let due = (0..20).map(|seed| followed(overlap, seed).renewal().since(ISSUED + FOLLOWED));
+        let due: Vec<Duration> = due.collect();
+        let (first, last) = (due.iter().min(), due.iter().max());
+        assert!(due.iter().all(|due| *due <= overlap / 2), "{due:?}");
+        assert!(last.zip(first).is_some_and(|(last, first)| *last > *first + overlap / 4), "{due:?}");
+    }
+
+    #[test]
+    fn r14_a_renewal_that_fails_is_tried_again_as_often_as_a_short_overlap_wants_and_rarely_after_it() {
+        let overlap = Duration::from_secs(60);
+        let (mut keeper, mut tries) = (followed(overlap, 1), Vec::new());
+        while tries.last().is_none_or(|last| *last < FOLLOWED + overlap + HOUR * 12) {
+            let (now, brought) = asked(&mut keeper, tries.last().copied().unwrap_or(FOLLOWED), 1);
+            let Brought::Certificate(answer) = brought else { panic!("nothing else is due") };
+            assert_eq!(keeper.renewed(at(now), answer), None);
+            tries.push(now);
+        }
+        let within = tries.iter().filter(|at| **at < FOLLOWED + overlap).count();
+        assert!((8..100).contains(&within), "{tries:?}");
+        let after = tries.len() - within;
+        assert!(after < 40, "nobody renews it any more: {after}");
     }
 
     #[test]

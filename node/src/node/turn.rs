@@ -71,6 +71,10 @@ impl Node {
             Command::SetCertificate(der) => Some(der.clone()),
             _ => None,
         };
+        if certificate.is_some() {
+            // It may be of a root of which the core has heard just now: that is saved and shown first.
+            self.drain(now);
+        }
         self.core(now, Event::Command(command))?;
         if let Some(der) = certificate {
             self.pending.push_back(Pending::Persist(UNCOUNTED, Save::Certificate(der.clone())));

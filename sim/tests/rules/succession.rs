@@ -196,6 +196,38 @@ fn r14_the_former_root_says_nothing_any_more_and_nobody_is_blamed_for_its_words(
 }
 
 #[test]
+fn r14_the_next_root_s_certificate_is_taken_though_it_begins_earlier() {
+    let mut world = settled(12, 7, 7);
+    let next = world.network().succeed(after(&world, s(6000)));
+    give(&mut world, 0, &word(&next, 5)).unwrap();
+    world.run_for(s(2));
+    // The CA's clock went back.
+    let key = P256Signer::from_scalar(&world.scalar(2)).unwrap().public_key();
+    let from = Wall(world.network().root().not_before.0 - 1000);
+    let der = next.issue(&key, world.id(2), from, after(&world, YEAR * 2), 77);
+    world.command(2, Command::SetCertificate(der)).unwrap();
+    world.run_for(s(30));
+    assert!((0..12).all(|node| is_renewed(&world, node, 2)), "{}", world.explain());
+}
+
+#[test]
+fn r14_what_the_next_root_says_of_the_former_s_end_counts() {
+    let mut world = settled(12, 7, 8);
+    let until = whole(after(&world, s(600)));
+    let (next, misled) = (world.network().succeed(until), world.network().succeed(after(&world, s(9000))));
+    assert_eq!(next.root().der(), misled.root().der(), "whoever has the old key can say another end");
+    world.command(4, Command::SetRoot(misled.root().bundle())).unwrap();
+    renew(&mut world, 4, &next).unwrap();
+    give(&mut world, 0, &word(&next, 5)).unwrap();
+    world.run_for(s(5));
+    assert!(believes(&world, 4, &next));
+    let end = |node| world.member(4).view().certificate_end(&world.id(node));
+    assert_eq!(end(3), Some(until));
+    assert!(end(4) > Some(until), "its own is the next root's");
+    assert!(!world.observed().iter().any(|seen| matches!(seen.notice, Notice::Misbehaviour { .. })));
+}
+
+#[test]
 fn r14_a_certificate_of_a_root_that_is_not_known_yet_blames_nobody() {
     let mut world = settled(12, 7, 6);
     let next = world.network().succeed(after(&world, s(6000)));

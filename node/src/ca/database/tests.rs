@@ -375,3 +375,16 @@ fn r14_a_former_root_is_renewed_until_its_end_and_no_longer() {
     let new = ca.renew(&old, &generate_csr(&key), "", NOW + HOUR).expect("in time").certificate;
     assert!(!parse(&ca, &new).is_of_former() && parse(&ca, &new).id == parse(&ca, &old).id);
 }
+
+#[test]
+fn r14_an_invite_that_was_used_lets_nobody_back_in_after_the_former_root_s_end() {
+    let (_dir, ca) = temporary();
+    let (invite, key) = (invite(&ca, 1), generate_key());
+    enrol(&ca, &invite, &key, NOW).expect("it holds");
+    ca.rotate(HOUR, NOW).expect("the first time");
+    let allowance = Duration::from_secs(u64::from(ca.root().params.allowance_s));
+    let late = enrol(&ca, &invite, &key, NOW + HOUR + allowance * 2);
+    assert!(matches!(late, Err(Refusal::ExpiredInvite)), "its certificate has ended: {late:?}");
+    let new = enrol(&ca, &invite, &key, NOW + HOUR).expect("it could renew as well").certificate;
+    assert!(!parse(&ca, &new).is_of_former());
+}

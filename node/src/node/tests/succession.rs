@@ -4,8 +4,9 @@ use super::*;
 use crate::identity::generate_key;
 use ifrit_core::{
     certificate::Certificate,
+    crypto::Signer,
     id::NetworkId,
-    revocation::{Fields, Revocations},
+    revocation::{Entry, Fields, Revocations},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -113,4 +114,60 @@ fn r14_nobody_comes_in_by_a_root_for_which_the_old_one_did_not_sign() {
         assert_eq!(world.nodes[&n].view().root(), world.authority.root());
     }
     assert_eq!((world.live(3), world.live(4)), (1, 1));
+}
+
+#[test]
+fn r14_whoever_is_revoked_stays_out_when_a_peer_showed_the_next_root_before_the_next_list() {
+    let mut world = World::joined(2);
+    let root = world.authority.root();
+    let entry = Entry { id: id(9), until: START + HOUR * 9 };
+    let fields = Fields { sequence: 1, entries: vec![entry], succession: Vec::new() };
+    let list = fields.sign(&root.params, &mut world.authority.key().clone()).expect("a list that can be");
+    world.handle(1, Input::Command(Command::SetRevocations(list.signed().bytes().to_vec())));
+    let next = next(&world);
+    world.handle(1, Input::Command(Command::SetRoot(next.root().bundle())));
+    assert!(believes(&world, 1, &next));
+    world.crash(1);
+    let old = identity(&world.authority, 1);
+    let saved = Identity::new(&world.roots[&1], old.certificate.der(), old.signer).expect("they fit");
+    world.start_as(saved, 1, &[]);
+    assert_eq!(world.nodes[&1].view().revocations(), Some(&list));
+    assert!(believes(&world, 1, &next));
+}
+
+#[test]
+fn r14_a_certificate_that_begins_when_its_root_ends_lets_nobody_in() {
+    let mut world = World::joined(1);
+    let next = next(&world);
+    tell(&mut world, 1, &next);
+    // Whoever has the former root's key, shortly before its end.
+    let key = generate_key();
+    let end = START + HOUR;
+    let der = world.authority.issue(&key.public_key(), id(2), end + Duration::from_secs(1), end + HOUR, 77);
+    world.run(HOUR - Duration::from_secs(90));
+    world.start_as(Identity::new(world.authority.root().der(), &der, key).expect("its own"), 2, &[1]);
+    world.run(Duration::from_secs(20));
+    assert_eq!(world.live(1), 1);
+}
+
+#[test]
+fn r14_the_next_root_is_saved_before_a_certificate_of_it() {
+    let mut world = World::joined(1);
+    let (next, now) = (next(&world), world.at());
+    let key = identity(&world.authority, 1).certificate.key();
+    let der = next.issue(&key, id(1), now.wall, now.wall + HOUR * 9, 100);
+    let node = world.nodes.get_mut(&1).expect("runs");
+    for command in [Command::SetRoot(next.root().bundle()), Command::SetCertificate(der)] {
+        node.handle(now, Input::Command(command)).expect("they are good");
+    }
+    let mut saved = Vec::new();
+    loop {
+        match node.poll(now) {
+            Output::Persist { what: Save::Root(_), .. } => saved.push("root"),
+            Output::Persist { what: Save::Certificate(_), .. } => saved.push("certificate"),
+            Output::Wait { .. } => break,
+            _ => {}
+        }
+    }
+    assert_eq!(saved, ["root", "certificate"], "alone that would fit nothing");
 }
