@@ -131,8 +131,16 @@ impl Network {
     /// # Panics
     /// If that is before the world begins.
     pub fn succeed(&self, until: Wall) -> Authority {
+        self.succeed_by(self.next.clone(), until)
+    }
+
+    /// The same with another key: the root of whoever has this network's key too.
+    ///
+    /// # Panics
+    /// If `until` is before the world begins.
+    pub fn succeed_by(&self, key: P256Signer, until: Wall) -> Authority {
         let (from, to) = (self.root().not_before, WALL_START + VALIDITY * 2);
-        self.authority.succeed(self.next.clone(), from, to, until).expect("the world's dates are in order")
+        self.authority.succeed(key, from, to, until).expect("the world's dates are in order")
     }
 
     /// A revocation list of the CA's: who, each until the last certificate ends.

@@ -191,7 +191,8 @@ fn r14_the_former_root_says_nothing_any_more_and_nobody_is_blamed_for_its_words(
     assert!(!world.since(since).iter().any(|seen| matches!(seen.notice, Notice::Misbehaviour { .. })));
     assert_eq!(world.removals(Mono(0)), []);
     // Nor does it get a second successor.
-    let thief = world.network().succeed(after(&world, s(9000)));
+    let key = P256Signer::from_scalar(&[8; 32]).unwrap();
+    let thief = world.network().succeed_by(key, after(&world, s(9000)));
     assert_eq!(give(&mut world, 0, &word(&thief, 11)), Err(Refused::WrongRevocations));
 }
 
