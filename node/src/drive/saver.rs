@@ -196,6 +196,24 @@ mod tests {
     }
 
     #[test]
+    fn r14_a_root_is_saved_before_a_certificate_of_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (work, done) = Work::new(AtOnce);
+        let mut saver = Saver::new(Some(Store::open(dir.path()).expect("new")));
+        // While one is under way the others wait, in whatever order they came.
+        assert_eq!(saver.order(&work, 1, Save::EpochCeiling(1_000)), None);
+        assert_eq!(saver.order(&work, 2, Save::Certificate(vec![1])), None);
+        assert_eq!(saver.order(&work, 3, Save::Root(vec![2])), None);
+        let mut order = Vec::new();
+        while let Ok(Done::Saved(Some(saved))) = done.try_recv() {
+            order.push(saved.order.seqs[0]);
+            // What is in them does not matter.
+            saver.ended(&work, Mono(0), Some(Saved { result: Ok(()), ..saved }));
+        }
+        assert_eq!(order, [1, 3, 2], "a certificate alone would fit nothing");
+    }
+
+    #[test]
     fn a_failed_save_is_tried_again_and_told_only_when_it_is_on_disk() {
         let dir = tempfile::tempdir().expect("a directory");
         let (work, done) = Work::new(AtOnce);
