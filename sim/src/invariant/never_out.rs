@@ -1,6 +1,10 @@
 //! A correct, connected member is never out of a correct view longer than the bound (DESIGN section 7; the promise, R17).
 
-use super::{Found, Invariant, lost::is_lost, overdue::Overdue};
+use super::{
+    Found, Invariant,
+    lost::{Circles, is_lost},
+    overdue::Overdue,
+};
 use crate::run::Scene;
 use ifrit_core::{certificate::Certificate, time::Mono, view::State};
 
@@ -25,8 +29,12 @@ impl Invariant for NeverOut {
         let missing = |_, word: usize, row: u64| expected[word] & !row;
         let connected =
             |observer, subject| scene.truth.connected(observer, subject) && !is_lost(scene, subject);
-        for (observer, subject) in self.overdue.look(scene, scene.bound(), missing, connected) {
-            if !is_expiring(scene, subject) {
+        let over = self.overdue.look(scene, scene.bound(), missing, connected);
+        let circles = (!over.is_empty()).then(|| Circles::of(scene));
+        for (observer, subject) in over {
+            if circles.as_ref().is_some_and(|circles| circles.are_apart(observer, subject)) {
+                self.overdue.forget(observer, subject);
+            } else if !is_expiring(scene, subject) {
                 let state = scene.world.sees(observer, subject).map(|view| view.state);
                 let detail =
                     format!("{observer} holds {subject} out for more than {:?}: {state:?}", scene.bound());

@@ -50,6 +50,11 @@ impl Overdue {
         self.since = since;
         over
     }
+
+    /// A pair that was given for nothing begins anew.
+    pub(super) fn forget(&mut self, observer: usize, subject: usize) {
+        self.since.remove(&(observer, subject));
+    }
 }
 
 /// A healthy member that is joined.
