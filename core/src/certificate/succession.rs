@@ -2,7 +2,7 @@
 //!
 //! The network's id and parameters stay. The new root is signed by itself, as every root; and the old root says in a cross
 //! certificate that it is its successor: issued by the old root's name and key for the new one's, with an end. Until that end
-//! certificates of both hold, those of the old one not a moment longer, whatever they say; members renew meanwhile.
+//! certificates of both hold, those of the old one no longer (but for the allowance for clocks), whatever they say; members renew.
 //!
 //! All three together are a *bundle*. It proves itself to whoever holds the old root. To whoever holds the new one it proves
 //! nothing: anybody can make an old root of his own and sign with it. So there the new root has to have brought it: as it does

@@ -121,7 +121,7 @@ Examples:
 
 The network keeps its id and its members. The old root signs for the new one, and its key is forgotten. Agents that reach
 `ifrit ca serve` fetch the word of it by themselves, together about once in ten seconds, and tell all others; each renews at a random
-moment in the first half of the overlap. Certificates of the old root hold until its end and no longer: who was away all the time
+moment in the first half of the overlap. Certificates of the old root end with it (clocks are allowed ten minutes): who was away all the time
 needs a new invite. Invites made before let newcomers in until then. Update all agents before: older versions do not know what a
 succession is.")]
 pub(crate) struct CaRotateArgs {
